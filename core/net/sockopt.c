@@ -1,0 +1,155 @@
+#include "core/net/sockopt.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Dead peers are found after about two minutes of silence, as long as nobody asks for more. */
+enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
+
+static void set_int(int fd, int level, int name, int value)
+{
+    setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void set_tcp(int fd, const struct gost_socket_options *o)
+{
+    bool custom = o && o->keepalive;
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE,
+            custom && o->keepalive_idle > 0 ? o->keepalive_idle : KEEPALIVE_IDLE);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+            custom && o->keepalive_interval > 0 ? o->keepalive_interval : KEEPALIVE_INTERVAL);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT,
+            custom && o->keepalive_count > 0 ? o->keepalive_count : KEEPALIVE_COUNT);
+}
+
+/* The first address of an interface in the wanted family. */
+static bool interface_addr(const char *name, int family, union gost_sockaddr *out)
+{
+    struct ifaddrs *all;
+    bool found = false;
+    if (getifaddrs(&all) != 0)
+        return false;
+    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != family || strcmp(i->ifa_name, name) != 0)
+            continue;
+        memset(out, 0, sizeof(*out));
+        memcpy(out, i->ifa_addr, family == AF_INET ? sizeof(out->v4) : sizeof(out->v6));
+        found = true;
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Leave through one interface name or source address. */
+static int bind_one(int fd, int family, const char *item, size_t n)
+{
+    char name[64];
+    union gost_sockaddr from;
+    if (n >= sizeof(name))
+        return gost_fail(GOST_ECONFIG, "interface name \"%.*s\" is too long", (int)n, item);
+    memcpy(name, item, n);
+    name[n] = '\0';
+    int literal = gost_ip_parse(name, 0, &from);
+    if (literal != 0 && literal != family)
+        return gost_fail(-EAFNOSUPPORT, "interface %s: address of another family", name);
+    if (literal == 0) {
+        if (if_nametoindex(name) == 0)
+            return gost_fail(-ENODEV, "interface %s: no such device", name);
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)n + 1);
+        if (!interface_addr(name, family, &from))
+            return gost_fail(-EADDRNOTAVAIL, "interface %s: no address of this family", name);
+    }
+    set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (bind(fd, &from.sa, gost_sockaddr_len(&from)) < 0)
+        return gost_fail(-errno, "interface %s: bind: %s", name, gost_strerror(-errno));
+    return 0;
+}
+
+/* A comma list, tried in order; "!" behind an item makes its failure final. */
+static int bind_interface(int fd, int family, const char *list)
+{
+    int rc = 0;
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ","), len = n;
+        bool strict = len > 0 && p[len - 1] == '!';
+        if (strict)
+            len--;
+        rc = len > 0 ? bind_one(fd, family, p, len) : 0;
+        if (rc == 0 || (strict && rc != -EAFNOSUPPORT))
+            return rc;
+        p += n + (p[n] == ',');
+    }
+    return rc;
+}
+
+int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_options *o)
+{
+    int family = to->sa.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return gost_fail(-errno, "socket: %s", gost_strerror(-errno));
+    if (family == AF_UNIX)
+        return fd;
+    set_tcp(fd, o);
+    int rc = 0;
+    if (o && o->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &o->mark, sizeof(o->mark)) < 0)
+        rc = gost_fail(-errno, "so_mark %d: %s", o->mark, gost_strerror(-errno));
+    if (rc == 0 && o && o->interface)
+        rc = bind_interface(fd, family, o->interface);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}
+
+/* A socket file left behind by a dead process is in the way; a living one must not be. */
+static void remove_stale(const union gost_sockaddr *addr)
+{
+    struct stat st;
+    const char *path = addr->un.sun_path;
+    if (path[0] == '\0' || lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, &addr->sa, gost_sockaddr_len(addr)) < 0 && errno == ECONNREFUSED)
+        unlink(path);
+    close(fd);
+}
+
+int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,
+                         int backlog)
+{
+    char text[GOST_HOSTPORT_MAX];
+    int family = addr->sa.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return gost_fail(-errno, "socket: %s", gost_strerror(-errno));
+    if (family == AF_UNIX) {
+        remove_stale(addr);
+    } else {
+        set_tcp(fd, o); /* accepted sockets inherit these, so they cost nothing per connection */
+        set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        set_int(fd, SOL_SOCKET, SO_REUSEPORT, o && o->reuseport);
+    }
+    if (family == AF_INET6)
+        set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, o && o->v6only);
+    if (o && o->transparent)
+        set_int(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
+    if (bind(fd, &addr->sa, gost_sockaddr_len(addr)) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int rc = -errno;
+    close(fd);
+    return gost_fail(rc, "listen on %s: %s", gost_sockaddr_format(addr, text), gost_strerror(rc));
+}
