@@ -1,0 +1,108 @@
+/**
+ * A client's connection as a handler sees it: whose it is, and what the service lets it do.
+ *
+ * Handlers live below the router, so what they need from above (authentication, dialing through
+ * chains, the pump) stands behind a table of operations that the service fills in.
+ */
+#ifndef GOST_PROTO_CONN_H
+#define GOST_PROTO_CONN_H
+
+#include "core/base/addr.h"
+#include "core/base/log.h"
+#include "core/net/stream.h"
+
+enum gost_network { GOST_TCP, GOST_UDP, GOST_UNIX };
+
+/** "tcp", "udp", "unix". */
+const char *gost_network_name(enum gost_network n);
+
+/** What a client wants to reach. */
+struct gost_request {
+    enum gost_network network;
+    struct gost_addr addr; /**< as the client named it; for GOST_UNIX the host is the path */
+    const char *protocol;  /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
+    const char *path;      /**< the HTTP path, when a handler knows; or NULL */
+};
+
+struct gost_conn;
+
+struct gost_conn_ops {
+    /** Does the service want credentials from this client? */
+    bool (*needs_auth)(struct gost_conn *c);
+    /**
+     * Check credentials; suspends (a script or a plugin may be asked). On success the connection
+     * carries user and client id.
+     * @param user      NULL: none were given
+     * @param password  may be NULL
+     * @param scheme    "basic", "socks5", "socks4", "relay" …; static text
+     * @return 0, or GOST_EAUTH with diag
+     */
+    int (*auth)(struct gost_conn *c, const char *user, const char *password, const char *scheme);
+    /**
+     * Connect to where the client wants to go, as policies and chains say; suspends. The service's own
+     * time limits apply.
+     * @param[out] up  an open stream that the caller owns
+     * @return 0, GOST_EDENIED (bypass, script), GOST_ENONODE, GOST_EDNS, GOST_ETIMEDOUT or another
+     *         negative code, with the whole story
+     */
+    int (*dial)(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up);
+    /**
+     * Connect to one of the service's forwarder nodes; suspends. Like dial.
+     * @param request  what is known of the target; its host may be empty
+     */
+    int (*forward)(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up);
+    /** Does the service have forwarder nodes? */
+    bool (*has_forwarder)(struct gost_conn *c);
+    /**
+     * Hand the client's stream and `*up` to the pump; the connection lives on without its fiber.
+     * @param up  set to NULL
+     * @return 0 (always: both streams are gone from here)
+     */
+    int (*relay)(struct gost_conn *c, struct gost_stream **up);
+    /** Serve the rest with another handler by name, as the auto handler does; suspends. */
+    int (*serve_as)(struct gost_conn *c, const char *handler);
+    /** Count bytes that a handler moves itself; the pump's are counted already. */
+    void (*count)(struct gost_conn *c, uint64_t in, uint64_t out);
+};
+
+struct gost_conn {
+    const struct gost_conn_ops *ops;
+    struct gost_stream *client; /**< owned; NULL once handed to the pump */
+    union gost_sockaddr peer;   /**< the client, as announced by PROXY protocol where that is on */
+    uint64_t id;
+    uint64_t started;  /**< gost_now() at accept */
+    uint64_t deadline; /**< until when the handshake must be done; handlers set it from readTimeout */
+    char *user;        /**< authenticated name, or NULL */
+    char *client_id;   /**< what the authenticator calls the client; NULL when anonymous */
+    char *target;      /**< "host:port" of the last dial, or NULL */
+    char *route;       /**< "node-0@1.2.3.4:80 > …" of the last dial, or NULL when direct */
+    const char *handler; /**< kind that serves it; static */
+};
+
+static inline bool gost_conn_needs_auth(struct gost_conn *c)
+{
+    return c->ops->needs_auth(c);
+}
+
+static inline int gost_conn_auth(struct gost_conn *c, const char *user, const char *password,
+                                 const char *scheme)
+{
+    return c->ops->auth(c, user, password, scheme);
+}
+
+static inline int gost_conn_dial(struct gost_conn *c, const struct gost_request *request,
+                                 struct gost_stream **up)
+{
+    return c->ops->dial(c, request, up);
+}
+
+static inline int gost_conn_relay(struct gost_conn *c, struct gost_stream **up)
+{
+    return c->ops->relay(c, up);
+}
+
+/** The logger and the common fields of a connection's lines: use GOST_CONN_LOG. */
+void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

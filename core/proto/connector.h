@@ -1,0 +1,48 @@
+/**
+ * Connectors: how a client asks a proxy node to connect further. The other end of a handler.
+ */
+#ifndef GOST_PROTO_CONNECTOR_H
+#define GOST_PROTO_CONNECTOR_H
+
+#include "core/base/option.h"
+#include "core/proto/conn.h"
+
+struct gost_connector;
+
+struct gost_connector_kind {
+    const char *name;
+    const char *aliases;
+    const char *help;
+    struct gost_options options;
+    /** Check the settings and derive state; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
+    int (*init)(struct gost_connector *c);
+    /**
+     * Ask the node at the far end of `*io` to connect to `request`; suspends.
+     * @param io  an open stream to the node. On success it carries the target's bytes; a layer may
+     *            have been pushed. On failure the caller closes it.
+     * @return 0, GOST_EAUTH (the node wants other credentials), GOST_EDENIED, GOST_EUPSTREAM (it could
+     *         not reach the target), GOST_EPROTO, GOST_ETIMEDOUT …, with diag
+     */
+    int (*connect)(struct gost_connector *c, struct gost_stream **io,
+                   const struct gost_request *request, uint64_t deadline);
+    void (*destroy)(struct gost_connector *c);
+};
+
+struct gost_connector {
+    const struct gost_connector_kind *kind;
+    void *settings;
+    void *state;
+    char *user; /**< credentials for the node, or NULL */
+    char *password;
+};
+
+/**
+ * @param settings  owned by the connector from now on, freed on failure too
+ * @param user, password  copied; may be NULL
+ * @return 0 or GOST_ECONFIG
+ */
+int gost_connector_new(const struct gost_connector_kind *kind, void *settings, const char *user,
+                       const char *password, struct gost_connector **out);
+void gost_connector_delete(struct gost_connector *c);
+
+#endif

@@ -1,0 +1,138 @@
+#include "core/transport/transport.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/transport/tls.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void gost_keepalive_apply(const struct gost_keepalive *k, struct gost_socket_options *o)
+{
+    o->keepalive = k->keepalive;
+    o->keepalive_idle = (int)((k->idle + 999) / 1000);
+    o->keepalive_interval = (int)((k->interval + 999) / 1000);
+    o->keepalive_count = (int)k->count;
+}
+
+int gost_listener_new(const struct gost_listener_kind *kind, void *settings,
+                      struct gost_tls_context *tls, struct gost_listener **out)
+{
+    struct gost_listener *l = calloc(1, sizeof(*l));
+    if (!l) {
+        gost_options_delete(&kind->options, settings);
+        gost_tls_context_unref(tls);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    l->kind = kind;
+    l->settings = settings;
+    l->tls = tls;
+    l->acceptor.watch.fd = -1;
+    int rc = kind->init ? kind->init(l) : 0;
+    if (rc != 0) {
+        gost_listener_delete(l);
+        return gost_fail_at(rc, "listener %s", kind->name);
+    }
+    *out = l;
+    return 0;
+}
+
+void gost_listener_delete(struct gost_listener *l)
+{
+    if (!l)
+        return;
+    gost_listener_stop(l);
+    if (l->kind->destroy)
+        l->kind->destroy(l);
+    gost_options_delete(&l->kind->options, l->settings);
+    gost_tls_context_unref(l->tls);
+    free(l);
+}
+
+static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr *peer)
+{
+    struct gost_listener *l = a->user;
+    struct gost_stream *s = NULL;
+    if (gost_socket_wrap(fd, &s) != 0)
+        return;
+    if (l->kind->wrap && l->kind->wrap(l, &s) != 0) {
+        gost_stream_close(s);
+        return;
+    }
+    l->on_stream(l, &s, peer);
+}
+
+int gost_listener_start(struct gost_listener *l)
+{
+    int rc;
+    if (l->kind->start) {
+        rc = l->kind->start(l);
+    } else {
+        l->acceptor.on_accept = on_accept;
+        l->acceptor.user = l;
+        rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
+        if (rc == 0)
+            l->addr = l->acceptor.addr;
+    }
+    l->listening = rc == 0;
+    return rc;
+}
+
+void gost_listener_stop(struct gost_listener *l)
+{
+    if (!l->listening)
+        return;
+    l->listening = false;
+    if (l->kind->stop) {
+        l->kind->stop(l);
+        return;
+    }
+    gost_acceptor_close(&l->acceptor);
+    if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] != '\0')
+        unlink(l->addr.un.sun_path);
+}
+
+int gost_dialer_new(const struct gost_dialer_kind *kind, void *settings,
+                    struct gost_tls_context *tls, const char *server_name, struct gost_dialer **out)
+{
+    struct gost_dialer *d = calloc(1, sizeof(*d));
+    if (!d) {
+        gost_options_delete(&kind->options, settings);
+        gost_tls_context_unref(tls);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    d->kind = kind;
+    d->settings = settings;
+    d->tls = tls;
+    d->server_name = server_name ? strdup(server_name) : NULL;
+    int rc = server_name && !d->server_name ? GOST_ENOMEM : 0;
+    if (rc == 0 && kind->init)
+        rc = kind->init(d);
+    if (rc != 0) {
+        gost_dialer_delete(d);
+        return gost_fail_at(rc, "dialer %s", kind->name);
+    }
+    *out = d;
+    return 0;
+}
+
+void gost_dialer_delete(struct gost_dialer *d)
+{
+    if (!d)
+        return;
+    if (d->kind->destroy)
+        d->kind->destroy(d);
+    gost_options_delete(&d->kind->options, d->settings);
+    gost_tls_context_unref(d->tls);
+    free(d->server_name);
+    free(d);
+}
+
+int gost_dialer_open(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t deadline,
+                     struct gost_stream **out)
+{
+    if (d->kind->open)
+        return d->kind->open(d, carrier, deadline, out);
+    return carrier->open(carrier, deadline, out);
+}

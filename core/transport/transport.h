@@ -1,0 +1,145 @@
+/**
+ * Transports: how bytes reach a peer. Each room has a listener and a dialer; both are kinds that
+ * configurations name.
+ */
+#ifndef GOST_TRANSPORT_TRANSPORT_H
+#define GOST_TRANSPORT_TRANSPORT_H
+
+#include "core/base/option.h"
+#include "core/net/socket.h"
+
+struct gost_tls_context;
+struct gost_listener;
+struct gost_dialer;
+
+/* --- listening ---------------------------------------------------------------------------- */
+
+struct gost_listener_kind {
+    const char *name;
+    const char *aliases;
+    const char *help;
+    struct gost_options options;
+    bool tls;  /**< speaks TLS: gets a context */
+    bool unix_path; /**< its address is a path */
+    /** Check the settings; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
+    int (*init)(struct gost_listener *l);
+    /**
+     * Bind and accept. NULL: a stream socket (TCP, or Unix for a path), each accepted connection
+     * passed through `wrap`.
+     */
+    int (*start)(struct gost_listener *l);
+    /** Stop accepting. NULL: close the socket. */
+    void (*stop)(struct gost_listener *l);
+    /** Push this transport's layers on an accepted stream; must not wait. NULL: none. */
+    int (*wrap)(struct gost_listener *l, struct gost_stream **io);
+    void (*destroy)(struct gost_listener *l);
+};
+
+struct gost_listener {
+    const struct gost_listener_kind *kind;
+    void *settings;
+    void *state;
+    struct gost_tls_context *tls; /**< owned reference, or NULL */
+    struct gost_socket_options socket;
+    union gost_sockaddr addr; /**< where to listen; after the start, where it listens */
+    struct gost_acceptor acceptor;
+    bool listening;
+    /**
+     * A client came. The callee owns `*s`; handshakes of layers are still to be done (gost_io_open).
+     */
+    void (*on_stream)(struct gost_listener *l, struct gost_stream **s,
+                      const union gost_sockaddr *peer);
+    void *user;
+};
+
+/**
+ * @param settings  owned from now on, freed on failure too
+ * @param tls       a reference that is owned from now on, or NULL
+ */
+int gost_listener_new(const struct gost_listener_kind *kind, void *settings,
+                      struct gost_tls_context *tls, struct gost_listener **out);
+
+/** Stops too. */
+void gost_listener_delete(struct gost_listener *l);
+
+/** @return 0 or a negative code with diag; l->addr tells the port that was picked */
+int gost_listener_start(struct gost_listener *l);
+
+/** Stop accepting; streams that were accepted live on. */
+void gost_listener_stop(struct gost_listener *l);
+
+/* --- dialing ------------------------------------------------------------------------------ */
+
+/** How a dialer gets a raw connection to its node: directly, or through the nodes before it. */
+struct gost_carrier {
+    /** Suspends. @return 0 and a stream that the caller owns, or a negative code with diag */
+    int (*open)(struct gost_carrier *self, uint64_t deadline, struct gost_stream **out);
+    const char *host; /**< of the node, for SNI and Host headers; borrowed */
+};
+
+struct gost_dialer_kind {
+    const char *name;
+    const char *aliases;
+    const char *help;
+    struct gost_options options;
+    bool tls;
+    bool unix_path;
+    /** Many streams share one connection: `open` asks the carrier only when it needs a new one. */
+    bool multiplex;
+    int (*init)(struct gost_dialer *d);
+    /**
+     * Open a stream to the node, handshakes done; suspends. NULL: the carrier's stream as it is.
+     * @return 0 and a stream that the caller owns, or a negative code with diag
+     */
+    int (*open)(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t deadline,
+                struct gost_stream **out);
+    void (*destroy)(struct gost_dialer *d);
+};
+
+struct gost_dialer {
+    const struct gost_dialer_kind *kind;
+    void *settings;
+    void *state;
+    struct gost_tls_context *tls; /**< owned reference, or NULL */
+    char *server_name;            /**< for TLS; NULL: the node's host */
+};
+
+int gost_dialer_new(const struct gost_dialer_kind *kind, void *settings,
+                    struct gost_tls_context *tls, const char *server_name, struct gost_dialer **out);
+void gost_dialer_delete(struct gost_dialer *d);
+
+/** Open a stream through the dialer; suspends. As gost_dialer_kind.open. */
+int gost_dialer_open(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t deadline,
+                     struct gost_stream **out);
+
+/** The option group that every TCP based kind shares: keepalive and its three values. */
+#define GOST_KEEPALIVE_OPTIONS(type, member)                                                       \
+    {.key = "keepalive",                                                                           \
+     .type = GOST_OPT_BOOL,                                                                        \
+     .offset = offsetof(type, member.keepalive),                                                   \
+     .help = "set explicit TCP keep-alive parameters"},                                            \
+        {.key = "keepalive.idle",                                                                  \
+         .type = GOST_OPT_DURATION,                                                                \
+         .offset = offsetof(type, member.idle),                                                    \
+         .def = "15s",                                                                             \
+         .help = "silence before the first keep-alive probe"},                                     \
+        {.key = "keepalive.interval",                                                              \
+         .type = GOST_OPT_DURATION,                                                                \
+         .offset = offsetof(type, member.interval),                                                \
+         .def = "15s",                                                                             \
+         .help = "time between keep-alive probes"},                                                \
+    {                                                                                              \
+        .key = "keepalive.count", .type = GOST_OPT_INT, .offset = offsetof(type, member.count),    \
+        .def = "9", .min = 0, .max = 127, .help = "probes without answer before the peer is given up" \
+    }
+
+struct gost_keepalive {
+    bool keepalive;
+    int64_t idle, interval; /**< milliseconds */
+    int64_t count;
+};
+
+/** Put the group's values into socket options. */
+void gost_keepalive_apply(const struct gost_keepalive *k, struct gost_socket_options *o);
+
+#endif
