@@ -182,7 +182,6 @@ int gost_hostset_add_glob(struct gost_hostset *set, const char *pattern, size_t 
 {
     char normal[GOST_GLOB_MAX + 1];
     struct addition a = {.set = set, .ports = ports};
-    /* the trailing dot goes as with names, unless it is all there is or is escaped */
     size_t len = gost_domain_normalise(normal, sizeof(normal), pattern, n);
     if (len == 0 || len == sizeof(normal))
         return gost_fail(GOST_ECONFIG, "a pattern has 1 to %d bytes", GOST_GLOB_MAX);
