@@ -40,7 +40,9 @@ function Pki:cert(options)
   options = options or {}
   local name = options.name or "localhost"
   local san = options.san or "DNS:localhost,IP:127.0.0.1,IP:::1"
-  local made = { cert = files.path(name .. ".pem"), key = files.path(name .. ".key"), pem = files.path(name .. ".both") }
+  local made = {
+    cert = files.path(name .. ".pem"), key = files.path(name .. ".key"), pem = files.path(name .. ".both"),
+  }
   local request = files.path(name .. ".csr")
   openssl({ "req", "-new", table.unpack(EC) },
     { "-keyout", made.key, "-out", request, "-subj", "/CN=" .. name, "-addext", "subjectAltName=" .. san })
