@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # contestant -> the Debian package that has it
 PACKAGES = {
     "haproxy": "haproxy", "haproxy-tuned": "haproxy", "haproxy-2": "haproxy",
+    "haproxy-splice": "haproxy",
     "nginx": "nginx + libnginx-mod-stream", "dante": "dante-server", "microsocks": "microsocks",
     "squid": "squid", "tinyproxy": "tinyproxy", "socat": "socat",
 }
@@ -27,6 +28,7 @@ ABOUT = {
     "haproxy": "mode tcp, defaults, nbthread 1",
     "haproxy-2": "mode tcp, defaults, nbthread 2",
     "haproxy-tuned": "splice-auto, 1 MiB pipes, nbthread 1",
+    "haproxy-splice": "splice-response, 1 MiB pipes, nbthread 1",
     "nginx": "1 worker",
     "dante": "defaults: processes as it likes",
     "microsocks": "a thread per connection",
@@ -162,13 +164,15 @@ def haproxy_command(config, port):
     return Command([binary("haproxy"), "-db", "-f", config], port)
 
 
-def haproxy_tcp(threads=1, tuned=False):
+def haproxy_tcp(threads=1, splice=""):
+    """`splice` is one of HAProxy's options: splice-auto guesses what is worth it, and is often wrong;
+    splice-response always does it towards the client, so it is the harder peer for downloads."""
     def build(site):
         port = free_port()
         config = site.config(
             "haproxy.cfg", PORT=port, ORIGIN=site.origin, THREADS=threads,
-            TUNING="tune.pipesize 1048576" if tuned else "",
-            SPLICE="option splice-auto" if tuned else "")
+            TUNING=splice and "tune.pipesize 1048576",
+            SPLICE=splice and "option " + splice)
         return [haproxy_command(config, port)]
     return build
 
@@ -235,8 +239,10 @@ def socat_udp(site):
 
 # service -> contestant -> how it is started; gost-lua comes first, then the peers as listed
 SERVICES = {
-    "tcp": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(), "haproxy-tuned": haproxy_tcp(tuned=True),
-            "nginx": nginx_tcp},
+    "tcp": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(), "haproxy-tuned": haproxy_tcp(splice="splice-auto"), "nginx": nginx_tcp},
+    "tcp-bulk": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(),
+                 "haproxy-tuned": haproxy_tcp(splice="splice-auto"),
+                 "haproxy-splice": haproxy_tcp(splice="splice-response"), "nginx": nginx_tcp},
     "tcp-workers": {"gost-lua": gost_tcp, "gost-lua-2": gost_tcp_2, "haproxy": haproxy_tcp(),
                     "haproxy-2": haproxy_tcp(threads=2)},
     "socks": {"gost-lua": gost_socks, "dante": dante, "microsocks": microsocks},
@@ -254,7 +260,8 @@ SERVICES = {
     "config": {"gost-lua": None},
 }
 
-PROGRAMS = {"haproxy-tuned": "haproxy", "haproxy-2": "haproxy", "dante": "danted"}
+PROGRAMS = {"haproxy-tuned": "haproxy", "haproxy-2": "haproxy", "haproxy-splice": "haproxy",
+            "dante": "danted"}
 
 
 def missing(contestant):

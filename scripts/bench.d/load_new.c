@@ -1,6 +1,6 @@
 /**
- * Open `count` connections, `conns` at a time; on each one message goes there and back, is
- * compared, and the client closes.
+ * Open `count` connections, `conns` at a time; on each one message goes there and back and
+ * is compared, then the origin's closing must arrive, and the client closes too.
  * Arguments: front port target count conns. Unit of the result: connections.
  */
 #include "client.h"
@@ -27,17 +27,22 @@ static void visit_send(struct visit *v)
     bench_send(v->client.fd, v->message, BENCH_MESSAGE);
 }
 
-/** Read the echo; true when all of it is there. */
+/** Read the echo until nothing more is there; true when it has ended after its last byte. */
 static int visit_heard(struct visit *v)
 {
-    unsigned char echo[BENCH_MESSAGE];
-    ssize_t n = bench_recv(v->client.fd, echo, BENCH_MESSAGE - v->got);
-    if (n < 0)
-        bench_die("connection %llu closed before the echo", (unsigned long long)v->client.id);
-    if (memcmp(echo, v->message + v->got, (size_t)n) != 0)
-        bench_die("connection %llu: wrong echo", (unsigned long long)v->client.id);
-    v->got += (size_t)n;
-    return v->got == BENCH_MESSAGE;
+    unsigned char echo[BENCH_MESSAGE + 1];
+    for (;;) {
+        ssize_t n = bench_recv(v->client.fd, echo, BENCH_MESSAGE - v->got + 1);
+        if (n == 0)
+            return 0;
+        if (n < 0 && v->got < BENCH_MESSAGE)
+            bench_die("connection %llu closed before the echo", (unsigned long long)v->client.id);
+        if (n < 0)
+            return 1;
+        if ((size_t)n > BENCH_MESSAGE - v->got || memcmp(echo, v->message + v->got, (size_t)n) != 0)
+            bench_die("connection %llu: wrong echo", (unsigned long long)v->client.id);
+        v->got += (size_t)n;
+    }
 }
 
 /** Serve one event; true when this slot has no more to do. */

@@ -99,6 +99,20 @@ class Arena:
         program.finish()
         return result
 
+    def hold(self, count):
+        """Open idle connections and return the program that holds them."""
+        program = self.load("idle", count=count)
+        if program.read_line(LOAD_SECONDS) != "ready\n":
+            program.fail("is not ready")
+        return program
+
+    @staticmethod
+    def release(program):
+        """Use the held connections once more, and close them."""
+        program.send_line()
+        program.read_json(LOAD_SECONDS)
+        program.finish()
+
     def check_alive(self):
         for proxy in self.proxies:
             if proxy.popen.poll() is not None:
@@ -129,19 +143,15 @@ def measure_idle(bench, job, contestant):
     """Memory per idle connection while they are held, and what is kept after they close."""
     count = bench.size(job)
     with Arena(bench, job, contestant) as arena:
-        arena.run("new", count=count // 20)
+        arena.release(arena.hold(count // 20))
         settle(arena.proxies)
         before = pss_kib(arena.proxies)
-        program = arena.load("idle", count=count)
-        if program.read_line(LOAD_SECONDS) != "ready\n":
-            program.fail("is not ready")
+        program = arena.hold(count)
         cpu = settle(arena.proxies)
         held = pss_kib(arena.proxies)
         time.sleep(1)
         resting = cpu_seconds(arena.proxies) - cpu
-        program.send_line()
-        program.read_json(LOAD_SECONDS)
-        program.finish()
+        arena.release(program)
         kept = memory_after(arena.proxies)
         arena.check_alive()
     return {"held": (held - before) / count, "kept": max(0, kept - before) / count,

@@ -1,11 +1,13 @@
 /**
- * What stands behind the proxies: three TCP services and one UDP service on ports of loopback that
- * the kernel chooses. Prints {"bulk": PORT, "echo": PORT, "http": PORT, "udp": PORT}, serves until
+ * What stands behind the proxies: four TCP services and one UDP service on ports of loopback that
+ * the kernel chooses. Prints {"bulk": PORT, "echo": PORT, …}, serves until
  * its input ends, then prints how many connections came.
  *   bulk  reads a struct bench_order, sends that piece of the pattern, closes
  *   echo  sends back what it reads, closes when the client has ended
- *   http  answers GET /SIZE/OFFSET with SIZE bytes of the pattern from OFFSET, kept alive
- *   udp   sends each datagram back
+ *   once  sends back one message and closes: the side that closes first keeps the port in
+ * TIME_WAIT, and here that is a listening one, so that no round runs out of ports http  answers GET
+ * /SIZE/OFFSET with SIZE bytes of the pattern from OFFSET, kept alive udp   sends each datagram
+ * back
  */
 #include "bench.h"
 #include <sys/uio.h>
@@ -20,9 +22,11 @@ enum kind {
     KIND_LISTEN_BULK,
     KIND_LISTEN_ECHO,
     KIND_LISTEN_HTTP,
+    KIND_LISTEN_ONCE,
     KIND_BULK,
     KIND_ECHO,
-    KIND_HTTP
+    KIND_HTTP,
+    KIND_ONCE
 };
 
 /** A descriptor that epoll watches. */
@@ -156,6 +160,16 @@ static int echo_event(struct peer *p)
     return 1;
 }
 
+/** Send back what comes; false when that was one message. */
+static int once_event(struct peer *p)
+{
+    ssize_t n = peer_recv(p, scratch, BENCH_MESSAGE - p->have);
+    if (n <= 0)
+        return n == 0;
+    p->have += (size_t)n;
+    return peer_send(p, scratch, (size_t)n) == n && p->have < BENCH_MESSAGE;
+}
+
 /** Answer one request; false when the connection ends with it. */
 static int http_answer(struct peer *p)
 {
@@ -245,6 +259,7 @@ static int origin_event(struct peer *p)
     case KIND_LISTEN_BULK:
     case KIND_LISTEN_ECHO:
     case KIND_LISTEN_HTTP:
+    case KIND_LISTEN_ONCE:
         peer_accept(p);
         return 1;
     case KIND_BULK:
@@ -255,6 +270,9 @@ static int origin_event(struct peer *p)
         break;
     case KIND_HTTP:
         go_on = http_event(p);
+        break;
+    case KIND_ONCE:
+        go_on = once_event(p);
         break;
     }
     if (!go_on)
@@ -269,8 +287,9 @@ int main(void)
     ep = bench_epoll();
     peer_new(KIND_INPUT, STDIN_FILENO, EPOLLIN);
     unsigned bulk = origin_listen(KIND_LISTEN_BULK), echo = origin_listen(KIND_LISTEN_ECHO);
-    unsigned http = origin_listen(KIND_LISTEN_HTTP), udp = origin_listen(KIND_UDP);
-    printf("{\"bulk\": %u, \"echo\": %u, \"http\": %u, \"udp\": %u}\n", bulk, echo, http, udp);
+    unsigned http = origin_listen(KIND_LISTEN_HTTP), once = origin_listen(KIND_LISTEN_ONCE);
+    printf("{\"bulk\": %u, \"echo\": %u, \"http\": %u, \"once\": %u, \"udp\": %u}\n", bulk, echo,
+           http, once, origin_listen(KIND_UDP));
     fflush(stdout);
     for (int alive = 1; alive;) {
         struct epoll_event events[BENCH_EVENTS];

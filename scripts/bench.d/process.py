@@ -6,6 +6,7 @@ was started is stopped by its process id, at the latest when the bench ends.
 
 import atexit
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -35,11 +36,21 @@ def raise_descriptor_limit(wanted=65536):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    """A port of loopback that nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+def free_port(kind=socket.SOCK_STREAM, seconds=70):
+    """A port of loopback that nobody uses at this moment.
+
+    All of them may be in TIME_WAIT after much coming and going: that passes within a minute.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind(("127.0.0.1", 0))
+                return sock.getsockname()[1]
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise BenchError(f"no free port: {error}") from error
+        time.sleep(1)
 
 
 def is_listening(port, udp=False):
@@ -47,8 +58,11 @@ def is_listening(port, udp=False):
     state = "07" if udp else "0A"
     for name in ("udp", "udp6") if udp else ("tcp", "tcp6"):
         with open(f"/proc/net/{name}", encoding="ascii") as table:
+            next(table)
             for line in table:
                 field = line.split()
+                if field[3] != state and not udp:
+                    break  # listening ones come first, and a hundred thousand others may follow
                 if field[3] == state and field[1].endswith(f":{port:04X}"):
                     return True
     return False
@@ -65,7 +79,7 @@ class Program:
                 self.argv, cwd=cwd, stderr=log,
                 stdin=subprocess.PIPE if lines else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if lines else log,
-                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
+                start_new_session=True, preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         self.pid = self.popen.pid
         _running.append(self)
 
@@ -129,8 +143,7 @@ class Program:
             _running.remove(self)
 
     def stop(self):
-        """SIGTERM to the program, SIGKILL to what of its tree is left after two seconds."""
-        family = {pid: start_time(pid) for pid in tree(self.pid)}
+        """SIGTERM to the program, SIGKILL if it stays, and to what it leaves behind."""
         if self.popen.poll() is None:
             self.popen.terminate()
             try:
@@ -138,9 +151,8 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-        for pid, started in family.items():
-            if started is not None and start_time(pid) == started:
-                _kill(pid)
+        for pid in tree(self.pid)[1:]:
+            _kill(pid)
         if self.popen.stdin:
             self.popen.stdin.close()
         self.forget()
@@ -170,20 +182,14 @@ def stat_fields(pid):
         return None
 
 
-def start_time(pid):
-    fields = stat_fields(pid)
-    return fields and fields[19]
-
-
 def tree(root):
-    """The process and all its descendants."""
-    children = {}
+    """The process, its session's members, which are ours even as orphans, and its descendants."""
+    children, found = {}, [root]
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            fields = stat_fields(name)
-            if fields:
-                children.setdefault(int(fields[1]), []).append(int(name))
-    found = [root]
+        fields = stat_fields(name) if name.isdigit() else None
+        if fields and int(name) != root:
+            parent = root if int(fields[3]) == root else int(fields[1])
+            children.setdefault(parent, []).append(int(name))
     for pid in found:
         found.extend(children.get(pid, []))
     return found
