@@ -105,7 +105,8 @@ socklen_t gost_sockaddr_len(const union gost_sockaddr *s)
     /* an abstract name starts with a NUL and is not terminated by one */
     size_t skip = s->un.sun_path[0] == '\0' && s->un.sun_path[1] != '\0' ? 1 : 0;
     size_t n = strnlen(s->un.sun_path + skip, sizeof(s->un.sun_path) - skip);
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + skip + n + (skip || n == 0 ? 0 : 1));
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + skip + n +
+                       (skip || n == 0 || n == sizeof(s->un.sun_path) ? 0 : 1));
 }
 
 static const union gost_sockaddr *unmapped(const union gost_sockaddr *s, union gost_sockaddr *room)

@@ -2,6 +2,7 @@
 
 #include "core/base/buf.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +48,8 @@ void gost_log_flush(void)
     pthread_mutex_lock(&write_lock); /* lines of two workers must not mix in a pipe */
     while (lines.len > 0) {
         ssize_t n = write(lines_fd, lines.data, lines.len);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
             break; /* a log that cannot be written has nobody to be reported to */
         gost_buf_consume(&lines, (size_t)n);
@@ -78,8 +81,11 @@ static void put_json_string(const char *s)
 
 static void put_text_string(const char *s)
 {
-    if (*s && !s[strcspn(s, " \"=\t\r\n\\")] && strcspn(s, "\x01\x02\x03\x1b\x7f") == strlen(s))
-        gost_buf_append(&lines, s, strlen(s));
+    size_t n = 0;
+    while ((unsigned char)s[n] > ' ' && s[n] != '"' && s[n] != '=' && s[n] != '\\' && s[n] != 0x7f)
+        n++;
+    if (n > 0 && s[n] == '\0')
+        gost_buf_append(&lines, s, n);
     else
         put_json_string(s);
 }

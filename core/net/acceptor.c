@@ -58,6 +58,8 @@ static bool accept_one(struct gost_acceptor *a)
         turn_away(a);
         return false;
     case EAGAIN:
+    case EBADF:
+    case EINVAL: /* shut down by somebody who shares it */
         return false;
     default: /* ECONNABORTED and network errors concern that one connection */
         return true;
@@ -92,12 +94,19 @@ static void on_rest(struct gost_timer *t)
 
 int gost_acceptor_adopt(struct gost_acceptor *a, int fd)
 {
-    socklen_t len = sizeof(a->addr);
+    socklen_t len = sizeof(a->addr), int_len = sizeof(int);
+    int listening = 0;
     memset(&a->addr, 0, sizeof(a->addr));
+    a->watch.fd = a->emergency_fd = -1;
     a->refused = 0;
     gost_task_create(&a->again, on_again);
     gost_timer_create(&a->rest, on_rest);
-    int rc = getsockname(fd, &a->addr.sa, &len) < 0 ? -errno : 0;
+    int rc = getsockname(fd, &a->addr.sa, &len) < 0 ||
+                     getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_len) < 0
+                 ? -errno
+                 : 0;
+    if (rc == 0 && !listening)
+        rc = -EINVAL;
     if (rc == 0)
         rc = gost_watch_start(&a->watch, fd, on_ready);
     if (rc != 0) {
@@ -112,6 +121,7 @@ int gost_acceptor_listen(struct gost_acceptor *a, const union gost_sockaddr *add
                          const struct gost_socket_options *options, int backlog)
 {
     int fd = gost__sockopt_listen(addr, options, backlog);
+    a->watch.fd = -1; /* so that closing it is harmless */
     return fd < 0 ? fd : gost_acceptor_adopt(a, fd);
 }
 

@@ -119,9 +119,9 @@ static void remove_stale(const union gost_sockaddr *addr)
     const char *path = addr->un.sun_path;
     if (path[0] == '\0' || lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
         return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return;
+        return; /* non-blocking: a living server with a full backlog would hold us here */
     if (connect(fd, &addr->sa, gost_sockaddr_len(addr)) < 0 && errno == ECONNREFUSED)
         unlink(path);
     close(fd);

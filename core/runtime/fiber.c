@@ -122,10 +122,11 @@ static void fiber_main(void)
 static void fiber_bury(struct gost_fiber *f)
 {
     gost_timer_stop(&f->timer);
+    gost_list_remove(&f->ready);
     gost_list_remove(&f->all);
     sched.count--;
-    if (f->joiner)
-        gost_fiber_wake(f->joiner);
+    for (struct gost_fiber *j = f->joiner; j; j = j->next_joiner)
+        gost_fiber_wake(j);
 #if GOST_TSAN
     __tsan_destroy_fiber(f->sanitizer);
 #endif
@@ -195,6 +196,7 @@ struct gost_fiber *gost_fiber_spawn(const char *name, void (*fn)(void *arg), voi
     f->fn = fn;
     f->arg = arg;
     f->refs = 1;
+    f->limit = GOST_NEVER;
     f->id = ++sched.last_id;
     f->waker.fn = on_waker;
     gost_timer_create(&f->timer, on_timer);
@@ -213,13 +215,14 @@ struct gost_fiber *gost_fiber_spawn(const char *name, void (*fn)(void *arg), voi
     fiber_resume(f);
     bool done = f->done;
     gost_fiber_unref(f);
-    static struct gost_fiber ended = {.done = true, .refs = 1u << 30};
+    static _Thread_local struct gost_fiber ended = {.done = true, .refs = 1u << 30};
     return done ? &ended : f;
 }
 
 int gost_fiber_wait(uint64_t deadline)
 {
     struct gost_fiber *f = sched.current;
+    deadline = gost_deadline_min(deadline, f->limit);
     if (f->canceled)
         return gost_fail(GOST_ECANCELED, "canceled");
     if (deadline != GOST_NEVER && deadline <= gost_now())
@@ -238,6 +241,13 @@ int gost_fiber_wait(uint64_t deadline)
     return 0;
 }
 
+uint64_t gost_fiber_set_limit(uint64_t limit)
+{
+    uint64_t before = sched.current->limit;
+    sched.current->limit = limit;
+    return before;
+}
+
 void gost_fiber_wake(struct gost_fiber *f)
 {
     if (f->waiting)
@@ -247,8 +257,10 @@ void gost_fiber_wake(struct gost_fiber *f)
 int gost_fiber_yield(void)
 {
     struct gost_fiber *f = sched.current;
-    gost_list_add(&sched.ready, &f->ready);
-    gost_task_post(&sched.task);
+    if (!f->canceled) {
+        gost_list_add(&sched.ready, &f->ready);
+        gost_task_post(&sched.task);
+    }
     return gost_fiber_wait(GOST_NEVER);
 }
 
@@ -258,7 +270,7 @@ int gost_fiber_sleep(uint64_t ms)
     int rc;
     while ((rc = gost_fiber_wait(until)) == 0)
         ; /* a stray wake-up */
-    return rc == GOST_ETIMEDOUT ? 0 : rc;
+    return rc == GOST_ETIMEDOUT && gost_now() >= until ? 0 : rc;
 }
 
 void gost_fiber_cancel(struct gost_fiber *f)
@@ -269,13 +281,17 @@ void gost_fiber_cancel(struct gost_fiber *f)
 
 int gost_fiber_join(struct gost_fiber *f, uint64_t deadline)
 {
+    struct gost_fiber *self = sched.current, **link = &f->joiner;
     int rc = 0;
-    while (!f->done && rc == 0) {
-        f->joiner = sched.current;
+    if (f->done)
+        return 0;
+    self->next_joiner = f->joiner;
+    f->joiner = self;
+    while (!f->done && rc == 0)
         rc = gost_fiber_wait(deadline);
-    }
-    if (f->joiner == sched.current)
-        f->joiner = NULL;
+    while (*link != self)
+        link = &(*link)->next_joiner;
+    *link = self->next_joiner;
     return f->done ? 0 : rc;
 }
 
@@ -294,5 +310,7 @@ void gost_fiber_cancel_all(void)
 void gost_fiber_cleanup(void)
 {
     gost__stack_drain();
+    if (sched.set_up)
+        gost_task_cancel(&sched.task);
     sched = (struct scheduler){0};
 }

@@ -37,13 +37,16 @@ struct gost_fiber {
     void (*fn)(void *arg);
     void *arg;
     const char *name; /**< static text, for logs and leak reports */
-    struct gost_fiber *joiner;
+    struct gost_fiber *joiner;      /**< the fibers that wait for its end, a chain … */
+    struct gost_fiber *next_joiner; /**< … through this */
     bool waiting;   /**< inside gost_fiber_wait */
     bool timed_out; /**< the timer fired */
     bool canceled;
     bool done;
     uint32_t refs;
     uint64_t id;                              /**< unique within the worker, never reused */
+    uint64_t limit;                           /**< no wait goes beyond; GOST_NEVER: none */
+    void *conn;                               /**< the connection it serves (struct gost_conn), or NULL */
     void *local;                              /**< for the bindings: the fiber's Lua thread */
     void (*local_free)(struct gost_fiber *f); /**< called as the fiber ends, on its own stack */
     struct gost_diag diag;
@@ -73,13 +76,19 @@ void gost_fiber_unref(struct gost_fiber *f);
  */
 int gost_fiber_wait(uint64_t deadline);
 
+/**
+ * Bound all waits of the running fiber from now on: they end with GOST_ETIMEDOUT at `limit`.
+ * @return the limit before, to be restored
+ */
+uint64_t gost_fiber_set_limit(uint64_t limit);
+
 /** Let a waiting fiber run again soon; harmless on any other. */
 void gost_fiber_wake(struct gost_fiber *f);
 
 /** Let others run. @return 0 or GOST_ECANCELED */
 int gost_fiber_yield(void);
 
-/** Suspend for `ms` milliseconds. @return 0 or GOST_ECANCELED */
+/** Suspend for `ms` milliseconds. @return 0, GOST_ECANCELED, or GOST_ETIMEDOUT at the fiber's limit */
 int gost_fiber_sleep(uint64_t ms);
 
 /**

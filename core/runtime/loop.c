@@ -137,7 +137,7 @@ static int loop_timeout(struct gost_loop *l, int limit)
         return 0;
     uint64_t next = gost_wheel_next(&l->wheel);
     int64_t ms = next == GOST_NEVER ? INT32_MAX : next <= l->now ? 0 : (int64_t)(next - l->now);
-    int uv_ms = uv_backend_timeout(&l->uv);
+    int uv_ms = uv_loop_alive(&l->uv) ? uv_backend_timeout(&l->uv) : -1; /* an idle one answers 0 */
     if (uv_ms >= 0 && uv_ms < ms)
         ms = uv_ms;
     if (limit >= 0 && limit < ms)
@@ -145,10 +145,15 @@ static int loop_timeout(struct gost_loop *l, int limit)
     return ms >= INT32_MAX ? -1 : (int)ms;
 }
 
+static bool uv_due(struct gost_loop *l)
+{
+    return uv_loop_alive(&l->uv) && uv_backend_timeout(&l->uv) == 0;
+}
+
 static void loop_run_uv(struct gost_loop *l)
 {
     /* A handle started by a callback needs one more round to reach the kernel. */
-    for (int i = 0; i < 2 && (l->uv_touched || uv_backend_timeout(&l->uv) == 0); i++) {
+    for (int i = 0; i < 2 && (l->uv_touched || uv_due(l)); i++) {
         l->uv_touched = false;
         uv_run(&l->uv, UV_RUN_NOWAIT);
     }

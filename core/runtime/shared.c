@@ -71,6 +71,8 @@ void *gost_shared_take(const char *name, size_t size, bool *created)
         *created = p == NULL;
     if (!p)
         p = make(name, hash, size);
+    if (p && p->size != size)
+        p = NULL; /* never hand out less than was asked for */
     if (p)
         p->refs++;
     pthread_mutex_unlock(&lock);

@@ -13,7 +13,7 @@
  * @param name     "kind:…", so that users of different kinds never meet
  * @param size     bytes; every user of one name asks for the same size
  * @param[out] created  true when it is new, and thus all zero; may be NULL
- * @return the memory, or NULL when memory is out
+ * @return the memory, or NULL when memory is out or the name is in use with another size
  */
 void *gost_shared_take(const char *name, size_t size, bool *created);
 

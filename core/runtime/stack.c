@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#if GOST_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 /*
  * Only touched pages cost memory. The size leaves room for an OpenSSL handshake and for Lua code that
  * calls back into C a few times over; sanitizers make frames several times larger.
@@ -48,6 +52,10 @@ static void stack_unmap(void *stack)
 
 void gost__stack_give(void *stack)
 {
+#if GOST_ASAN
+    /* its last fiber never returned from its outermost frames, so their red zones are still marked */
+    ASAN_UNPOISON_MEMORY_REGION(stack, STACK_SIZE);
+#endif
     if (pool_count >= POOL_MAX) {
         stack_unmap(stack);
         return;

@@ -31,7 +31,8 @@ static void wheel_put(struct gost_wheel *w, struct gost_timer *t)
     int level = (63 - __builtin_clzll(at ^ w->now)) / GOST_WHEEL_BITS;
     if (level >= GOST_WHEEL_LEVELS) { /* beyond the horizon: wait there and be sorted again */
         level = GOST_WHEEL_LEVELS - 1;
-        at = w->now + ((uint64_t)SLOT_MASK << (level * GOST_WHEEL_BITS));
+        uint64_t horizon = w->now + ((uint64_t)SLOT_MASK << (level * GOST_WHEEL_BITS));
+        at = at < horizon ? at : horizon; /* it may be near, across the last level's turn */
     }
     int slot = (int)(at >> (level * GOST_WHEEL_BITS)) & SLOT_MASK;
     gost_list_add(&w->slot[level][slot], &t->link);
