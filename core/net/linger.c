@@ -8,7 +8,7 @@
 
 enum stage { FLUSH, SHUTDOWN, DISCARD };
 
-struct linger {
+struct lingerer {
     struct gost_list link;
     struct gost_stream *stream;
     struct gost_waker waker; /* of both sides */
@@ -18,7 +18,7 @@ struct linger {
     size_t discarded;
 };
 
-static _Thread_local struct gost_list all; /* struct linger, the oldest first */
+static _Thread_local struct gost_list all; /* struct lingerer, the oldest first */
 static _Thread_local size_t count;
 
 size_t gost_linger_count(void)
@@ -26,7 +26,7 @@ size_t gost_linger_count(void)
     return count;
 }
 
-static void linger_end(struct linger *l)
+static void linger_end(struct lingerer *l)
 {
     gost_task_cancel(&l->step);
     gost_timer_stop(&l->timer);
@@ -53,14 +53,14 @@ static struct gost_stream *strip(struct gost_stream *s)
     return s;
 }
 
-static void set_wakers(struct linger *l, struct gost_waker *w)
+static void set_wakers(struct lingerer *l, struct gost_waker *w)
 {
     gost_stream_set_waker(l->stream, GOST_READER, w);
     gost_stream_set_waker(l->stream, GOST_WRITER, w);
 }
 
 /* The outgoing side is done: only the socket is needed from here. @return 0 or why to give up */
-static int linger_bare(struct linger *l, int rc)
+static int linger_bare(struct lingerer *l, int rc)
 {
     set_wakers(l, NULL);
     l->stream = strip(l->stream);
@@ -70,7 +70,7 @@ static int linger_bare(struct linger *l, int rc)
 }
 
 /* @return GOST_WANT_* to go on, anything else to close */
-static ssize_t linger_discard(struct linger *l)
+static ssize_t linger_discard(struct lingerer *l)
 {
     void *scratch = gost_scratch_take();
     ssize_t n = 1;
@@ -84,7 +84,7 @@ static ssize_t linger_discard(struct linger *l)
 
 static void linger_step(struct gost_task *t)
 {
-    struct linger *l = gost_container_of(t, struct linger, step);
+    struct lingerer *l = gost_container_of(t, struct lingerer, step);
     ssize_t rc = 0;
     if (l->stage == FLUSH && (rc = gost_stream_flush(l->stream)) == 0)
         l->stage = SHUTDOWN;
@@ -101,18 +101,18 @@ static void linger_step(struct gost_task *t)
 
 static void on_progress(struct gost_waker *w)
 {
-    gost_task_post(&gost_container_of(w, struct linger, waker)->step);
+    gost_task_post(&gost_container_of(w, struct lingerer, waker)->step);
 }
 
 static void on_time(struct gost_timer *t)
 {
-    linger_end(gost_container_of(t, struct linger, timer));
+    linger_end(gost_container_of(t, struct lingerer, timer));
 }
 
 void gost_stream_linger(struct gost_stream **s)
 {
     struct gost_stream *stream = *s;
-    struct linger *l = NULL;
+    struct lingerer *l = NULL;
     *s = NULL;
     if (stream && count < GOST_LINGER_MAX && gost_loop_self())
         l = calloc(1, sizeof(*l));
@@ -130,7 +130,7 @@ void gost_stream_linger(struct gost_stream **s)
     gost_timer_create(&l->timer, on_time);
     gost_timer_start(&l->timer, gost_now() + GOST_LINGER_MS);
     set_wakers(l, &l->waker);
-    linger_step(&l->step); /* the peer has often ended already */
+    gost_task_post(&l->step); /* not now: the caller may have a story to tell yet */
 }
 
 void gost_stream_linger_bare(struct gost_stream **s)
@@ -143,5 +143,5 @@ void gost_stream_linger_bare(struct gost_stream **s)
 void gost_linger_cleanup(void)
 {
     while (count > 0)
-        linger_end(gost_container_of(all.next, struct linger, link));
+        linger_end(gost_container_of(all.next, struct lingerer, link));
 }
