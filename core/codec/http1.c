@@ -205,10 +205,10 @@ static ssize_t head_decode(struct gost_http1 *out, const uint8_t *p, size_t n, b
             rc = gost__http1_check_head(out);
             return rc < 0 ? rc : (ssize_t)at + 2;
         }
-        bool cr = rc == 0 && at + len < seen; /* the line is complete but for its LF */
+        bool complete = at + len < seen; /* perhaps but for its LF */
         int err = 0;
-        if (rc == 1 || (len > 0 && !cr))
-            err = any_line(out, (const char *)p + at, len, rc == 1, at == begin, request);
+        if (rc == 1 || len > 0)
+            err = any_line(out, (const char *)p + at, len, complete, at == begin, request);
         if (err < 0)
             return err;
         if (rc == 0)
