@@ -1,0 +1,37 @@
+---What a configuration may say but this build cannot do yet. Whoever implements something removes
+---its line; a value for anything listed here is refused ("not implemented yet"), never ignored.
+---
+---A line names a list of the configuration ("sds"), or a field of an object ("service.cache").
+return {
+  -- objects
+  "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas", "loggers",
+  "profiling", "api", "metrics",
+
+  -- services
+  "service.quotas", "service.logger", "service.loggers", "service.observer", "service.rewriter",
+  "service.cache", "service.recorders",
+  "handler.chainGroup", "handler.limiter", "handler.observer",
+  "listener.chainGroup",
+
+  -- forwarding
+  "forwarder.hopGroup", "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.matcher",
+  "forwardNode.filter", "forwardNode.protocol", "forwardNode.host", "forwardNode.path", "forwardNode.auth",
+
+  -- chains
+  "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
+  "node.probe", "node.matcher", "node.filter", "node.http", "node.tls", "node.network",
+
+  -- policies
+  "auther.redis", "auther.http", "auther.plugin", "auther.reload",
+  "admission.file", "admission.redis", "admission.http", "admission.plugin", "admission.reload",
+  "bypass.file", "bypass.redis", "bypass.http", "bypass.plugin", "bypass.reload",
+  "hostMapper.file", "hostMapper.redis", "hostMapper.http", "hostMapper.plugin", "hostMapper.reload",
+  "limiter.file", "limiter.redis", "limiter.http", "limiter.plugin", "limiter.reload",
+  "climiter.file", "climiter.redis", "climiter.http", "climiter.plugin", "climiter.reload",
+  "rlimiter.file", "rlimiter.redis", "rlimiter.http", "rlimiter.plugin", "rlimiter.reload",
+  "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
+  "auth.file",
+
+  -- the program
+  "log.rotation",
+}

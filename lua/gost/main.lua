@@ -1,0 +1,157 @@
+---The program's entry: flags, then one of: print, check, run, or a subcommand.
+local commandline = require "gost.commandline"
+local load = require "gost.load"
+
+---@class gost.StartOptions
+---@field workers? integer           nil: one for each processor
+---@field period? number             seconds between reloads (-R)
+---@field reload fun(): table?, string[]  read everything again: a configuration ready to run, or nil
+---                                  and what is wrong; warnings in either case
+---@field configuration_file? string where the Web API saves to
+
+local main = {}
+
+local function out(text) io.stdout:write(text) end
+local function err(...)
+  io.stderr:write(...)
+  io.stderr:write "\n"
+end
+
+local function version()
+  local ok, core = pcall(require, "gost.core")
+  return ok and type(core) == "table" and core.version or "0.1.0"
+end
+
+local function usage_error(message)
+  err(message)
+  err(require("gost.help").usage())
+  return 2
+end
+
+local function getenv(env)
+  if type(env) == "function" then return env end
+  if type(env) == "table" then return function(name) return env[name] end end
+  return os.getenv
+end
+
+---Read and check everything; the configuration is ready to run when there are no errors.
+---@param options table
+---@param env fun(name: string): string?
+---@return table? configuration
+---@return gost.Problems|string problems_or_message
+function main.prepare(options, env)
+  local configuration, found = load.configuration(options, env)
+  if not configuration then return nil, found end
+  require("gost.secrets").expand(configuration, env, found)
+  require("gost.check").configuration(configuration, found)
+  require("gost.complete").configuration(configuration)
+  return configuration, found
+end
+
+---Which problems stop the program, which only are told.
+local function sort_out(found, strict)
+  if strict then return found:only("error", "missing", "strict"), found:only "warning" end
+  return found:only("error", "missing"), found:only("strict", "warning")
+end
+
+local function run(options, env)
+  local function prepare()
+    local configuration, found = main.prepare(options, env)
+    if not configuration then return nil, { found } end
+    local fatal, told = sort_out(found, options.strict)
+    if #fatal > 0 then return nil, fatal:lines() end
+    return configuration, told:lines()
+  end
+  local configuration, lines = prepare()
+  for _, line in ipairs(lines) do err(configuration and "warning: " or "error: ", line) end
+  if not configuration then return 1 end
+  return require("gost.runtime").start(configuration, {
+    workers = options.workers,
+    period = options.period,
+    reload = prepare,
+    configuration_file = options.C[#options.C],
+  }) or 0
+end
+
+local function test(options, env)
+  local configuration, found = main.prepare(options, env)
+  if not configuration then
+    err(found)
+    return 1
+  end
+  local fatal, told = sort_out(found, true)
+  for _, line in ipairs(fatal:lines()) do err(line) end
+  for _, line in ipairs(told:lines()) do err("warning: ", line) end
+  if #fatal > 0 then
+    err(("%d mistake%s"):format(#fatal, #fatal == 1 and "" or "s"))
+    return 1
+  end
+  out "configuration is fine\n"
+  return 0
+end
+
+local function print_configuration(options, env)
+  local configuration, found = load.configuration(options, env)
+  if not configuration then
+    err(found)
+    return 1
+  end
+  local fatal, told = found:only "error", found:only("missing", "strict", "warning")
+  for _, line in ipairs(fatal:lines()) do err("error: ", line) end
+  if #fatal > 0 then return 1 end
+  for _, line in ipairs(told:lines()) do err("warning: ", line) end
+  if options.output == "lua" then
+    out(require("gost.print_lua").script(configuration, options))
+  else
+    out(require("gost.print")[options.output](configuration, options))
+  end
+  return 0
+end
+
+local SUBCOMMANDS = {
+  help = function(args) return require("gost.help").main(args, out, err) end,
+  schema = function()
+    out(require("gost.jsonschema").text())
+    return 0
+  end,
+  completions = function(args) return require("gost.completions").main(args, out, err) end,
+  explain = function(args, env) return require("gost.explain").main(args, env, out, err) end,
+  test = function(args) return require("gost.runtime").test(args) end,
+  repl = function(args) return require("gost.runtime").repl(args) end,
+}
+
+---One process: no ` -- ` in the arguments any more.
+local function one(argv, env)
+  local first = argv[1]
+  if first and first:match "%.lua$" and first:sub(1, 1) ~= "-" then
+    return require("gost.runtime").run_script(first, table.move(argv, 2, #argv, 1, {})) or 0
+  end
+  if first and SUBCOMMANDS[first] then
+    return SUBCOMMANDS[first](table.move(argv, 2, #argv, 1, {}), env)
+  end
+  local options, message = commandline.parse(argv)
+  if not options then return usage_error(message) end
+  if options.version then
+    out(("gost-lua %s (%s)\n"):format(version(), _VERSION))
+    return 0
+  end
+  if options.help then
+    err(require("gost.help").usage())
+    return 0
+  end
+  if options[1] then return usage_error(("unexpected argument: %s"):format(options[1])) end
+  if options.output then return print_configuration(options, env) end
+  if options.test then return test(options, env) end
+  return run(options, env)
+end
+
+---@param argv string[]       without the program's name
+---@param env? table|fun(name: string): string?
+---@return integer exit_code
+function main.main(argv, env)
+  local groups = commandline.groups(argv)
+  if #groups > 1 then return require("gost.runtime").spawn(groups) or 0 end
+  return one(argv, getenv(env))
+end
+
+return setmetatable(main, { __call = function(_, ...) return main.main(...) end })

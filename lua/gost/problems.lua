@@ -1,0 +1,84 @@
+---A list of what is wrong with a configuration.
+---
+---Levels: "error" must be mended before anything runs; "missing" is right but not implemented yet
+---and stops as well; "strict" (an unknown key) warns while running and fails `-t` and `--strict`;
+---"warning" only warns.
+local places = require "gost.places"
+
+---@class gost.Problem
+---@field level "error"|"missing"|"strict"|"warning"
+---@field path string     "services[0].handler"
+---@field message string
+---@field name? string    the source
+---@field line? integer
+---@field column? integer
+---@field order integer   in which it was found
+
+---@class gost.Problems
+local Problems = {}
+Problems.__index = Problems
+
+local problems = {}
+
+---@return gost.Problems
+function problems.new()
+  return setmetatable({}, Problems)
+end
+
+---@param level string
+---@param path string
+---@param message string
+function Problems:add(level, path, message, name, line, column)
+  self[#self + 1] = {
+    level = level, path = path, message = message, name = name, line = line, column = column,
+    order = #self + 1,
+  }
+end
+
+---The usual case: something about `owner[key]`, where `owner` is a table that the schema has made.
+function Problems:at(owner, key, level, path, message)
+  self:add(level, path, message, places.of(owner, key))
+end
+
+---Only the named levels, by place.
+---@param ... string
+---@return gost.Problems
+function Problems:only(...)
+  local wanted, found = {}, problems.new()
+  for _, level in ipairs { ... } do wanted[level] = true end
+  for _, problem in ipairs(self) do
+    if wanted[problem.level] then found[#found + 1] = problem end
+  end
+  return found:sort()
+end
+
+local function before(a, b)
+  if a.name ~= b.name then return (a.name or "") < (b.name or "") end
+  if a.line ~= b.line then return (a.line or 0) < (b.line or 0) end
+  if a.column ~= b.column then return (a.column or 0) < (b.column or 0) end
+  if a.path ~= b.path then return a.path < b.path end
+  return a.order < b.order
+end
+
+function Problems:sort()
+  table.sort(self, before)
+  return self
+end
+
+---@param problem gost.Problem
+---@return string
+function problems.format(problem)
+  local where = places.text(problem.name, problem.line, problem.column)
+  if problem.path == "" then return where .. ": " .. problem.message end
+  return ("%s: %s: %s"):format(where, problem.path, problem.message)
+end
+
+---One line for each.
+---@return string[]
+function Problems:lines()
+  local lines = {}
+  for i, problem in ipairs(self) do lines[i] = problems.format(problem) end
+  return lines
+end
+
+return problems
