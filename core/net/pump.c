@@ -2,6 +2,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/net/linger.h"
 #include "core/net/pipe.h"
 #include "core/net/socket.h"
 
@@ -24,6 +25,15 @@ enum outcome { BLOCKED, DONE, BUSY, FAILED };
 static int flow_index(const struct gost_pump *p, const struct gost_flow *f)
 {
     return (int)(f - p->flow);
+}
+
+/* The far side does not listen any more: the rest goes on only while bytes keep coming. */
+static void set_linger(struct gost_pump *p)
+{
+    p->last = gost_now();
+    p->lingering = true;
+    p->idle_ms = p->idle_ms && p->idle_ms < LINGER_MS ? p->idle_ms : LINGER_MS;
+    gost_timer_start(&p->idle, p->last + p->idle_ms);
 }
 
 /* The source failed: what it still had to say is lost, and so the pair is. */
@@ -50,6 +60,7 @@ static enum outcome abandon(struct gost_pump *p, struct gost_flow *f, int rc)
     gost_pipe_give(f->pipe);
     f->pipe = NULL;
     f->eof = f->shut = true;
+    set_linger(p);
     return DONE;
 }
 
@@ -92,15 +103,6 @@ static enum outcome drain(struct gost_pump *p, struct gost_flow *f)
     if (rc == 0)
         return DONE;
     return gost_is_want(rc) ? BLOCKED : abandon(p, f, rc);
-}
-
-/* The far side cannot hear of a half-close: the rest goes on only while bytes keep coming. */
-static void set_linger(struct gost_pump *p)
-{
-    p->last = gost_now();
-    p->lingering = true;
-    p->idle_ms = p->idle_ms && p->idle_ms < LINGER_MS ? p->idle_ms : LINGER_MS;
-    gost_timer_start(&p->idle, p->last + p->idle_ms);
 }
 
 /* The source ended and all its bytes are passed on: tell the destination. */
@@ -147,8 +149,16 @@ static void give_back(struct gost_pump *p, struct gost_flow *f, size_t n)
 static bool can_splice(struct gost_pump *p)
 {
     int fd;
-    return gost_stream_query(p->stream[0], GOST_QUERY_FD, &fd) == 0 &&
-           gost_stream_query(p->stream[1], GOST_QUERY_FD, &fd) == 0;
+    for (int i = 0; i < 2; i++) {
+        const struct gost_stream *s = p->stream[i];
+        if (gost_stream_query(p->stream[i], GOST_QUERY_FD, &fd) != 0)
+            return false;
+        while (s->next)
+            s = s->next;
+        if (!gost_stream_is_socket(s))
+            return false;
+    }
+    return true;
 }
 
 /* One read and its write, through scratch memory. */
@@ -294,7 +304,13 @@ static void pump_run(struct gost_pump *p, struct gost_flow *f)
 {
     if (p->ended)
         return;
+    if (f->running) { /* woken from inside its own step, which would mix up the order of bytes */
+        gost_task_post(&p->task);
+        return;
+    }
+    f->running = true;
     enum outcome out = flow_step(p, f);
+    f->running = false;
     if (out == BUSY)
         gost_task_post(&p->task);
     else if (out == DONE && p->flow[0].shut && p->flow[1].shut)
@@ -308,6 +324,8 @@ static void pump_finish(struct gost_pump *p)
     for (int i = 0; i < 2; i++) {
         gost_pipe_give(p->flow[i].pipe);
         free(p->flow[i].kept);
+        if (p->broken == 1 - i) /* bytes on their way to it must not be lost to its unread ones */
+            gost_stream_linger_bare(&p->stream[i]);
         gost_stream_close(p->stream[i]);
         p->stream[i] = NULL;
     }
@@ -352,6 +370,12 @@ static void on_idle(struct gost_timer *t)
         gost_pump_stop(p, p->lingering ? 0 : GOST_ETIMEDOUT);
     else
         gost_timer_start(&p->idle, p->last + p->idle_ms);
+}
+
+void gost_pump_set_idle(struct gost_pump *p, uint64_t idle_ms)
+{
+    p->idle_ms = idle_ms;
+    gost_timer_start(&p->idle, idle_ms ? p->last + idle_ms : GOST_NEVER);
 }
 
 void gost_pump_stop(struct gost_pump *p, int rc)

@@ -27,6 +27,7 @@ struct gost_flow {
     bool splice;    /**< bulk between sockets: move by splice */
     bool eof;       /**< the source ended */
     bool shut;      /**< and the destination was told */
+    bool running;   /**< inside its step */
     uint64_t bytes; /**< moved so far, counted when the destination took them */
 };
 
@@ -62,7 +63,8 @@ struct gost_pump {
     bool ended;
     /**
      * Both streams are closed, or one failed; called once, from the loop, outside of any stream's
-     * code. The streams are closed already. May free the pump.
+     * code. The streams are closed already (the
+     * socket of one whose peer failed may linger, see net/linger.h). May free the pump.
      */
     void (*on_done)(struct gost_pump *self);
 };
@@ -76,6 +78,9 @@ struct gost_pump {
 void gost_pump_start(struct gost_pump *p, struct gost_stream **a, struct gost_stream **b,
                      const struct gost_pump_rules *rules, void *rules_arg,
                      void (*on_done)(struct gost_pump *self));
+
+/** Change the limit of silence of a running pump, in milliseconds; 0: none. */
+void gost_pump_set_idle(struct gost_pump *p, uint64_t idle_ms);
 
 /** End it: `rc` becomes p->rc, on_done follows in the next turn. Once ended, more calls do nothing. */
 void gost_pump_stop(struct gost_pump *p, int rc);

@@ -139,6 +139,8 @@ bool gost_stream_is_socket(const struct gost_stream *s)
 
 struct gost_watch *gost__socket_watch(struct gost_stream *s)
 {
+    while (s->next) /* layers that only pass on let the bottom answer for them */
+        s = s->next;
     assert(gost_stream_is_socket(s));
     return &self_of(s)->watch;
 }
@@ -182,37 +184,57 @@ struct race {
     size_t count, next; /* addresses, and the first one not tried yet */
     const struct gost_socket_options *options;
     struct gost_stream *racer[RACERS_MAX];
+    const union gost_sockaddr *to[RACERS_MAX]; /* where each is bound for */
     size_t racers;
-    struct gost_diag failure; /* of the first failed attempt: the preferred address tells most */
+    uint64_t last;            /* when the last attempt started */
+    struct gost_diag failure; /* the most telling one */
 };
 
+/* This machine cannot go there at all, which says little about the other side. */
+static bool is_local_trouble(int rc)
+{
+    return rc == -ENETUNREACH || rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT;
+}
+
+/* Keep the story at hand: the first tells most, unless it is only that a family is missing here. */
 static void race_note(struct race *r, int rc, const union gost_sockaddr *to)
 {
     char text[GOST_HOSTPORT_MAX];
-    if (r->failure.code != 0)
+    if (r->failure.code != 0 && (!is_local_trouble(r->failure.code) || is_local_trouble(rc)))
         return;
-    gost_fail(rc, "connect %s: %s", gost_sockaddr_format(to, text), gost_strerror(rc));
+    gost_fail_at(rc, "connect %s", gost_sockaddr_format(to, text));
     r->failure = *gost__diag_self;
+}
+
+/* A socket that is on its way. @return 0, or a negative code with diag */
+static int racer_start(const union gost_sockaddr *to, const struct gost_socket_options *options,
+                       struct gost_stream **out)
+{
+    int fd = gost__sockopt_dial(to, options);
+    if (fd < 0)
+        return fd;
+    if (connect(fd, &to->sa, gost_sockaddr_len(to)) < 0 && errno != EINPROGRESS) {
+        int rc = gost_fail_code(-errno);
+        close(fd);
+        return rc;
+    }
+    int rc = gost_socket_wrap(fd, out);
+    if (rc == 0)
+        self_of(*out)->watch.ready = 0;
+    return rc;
 }
 
 /* Start one more attempt; on an immediate failure, the next. */
 static void race_start(struct race *r)
 {
+    r->last = gost_now();
     while (r->next < r->count && r->racers < RACERS_MAX) {
         const union gost_sockaddr *to = &r->addrs[r->next++];
-        int fd = gost__sockopt_dial(to, r->options);
-        int rc = fd < 0 ? fd : 0;
-        if (rc == 0 && connect(fd, &to->sa, gost_sockaddr_len(to)) < 0 && errno != EINPROGRESS) {
-            rc = -errno;
-            close(fd);
-        }
         struct gost_stream *s = NULL;
-        if (rc == 0)
-            rc = gost_socket_wrap(fd, &s);
+        int rc = racer_start(to, r->options, &s);
         if (rc == 0) {
-            self_of(s)->watch.ready = 0;
             gost_stream_set_waker(s, GOST_WRITER, &gost_fiber_self()->waker);
-            self_of(s)->base.next = NULL;
+            r->to[r->racers] = to;
             r->racer[r->racers++] = s;
             return;
         }
@@ -244,13 +266,15 @@ static struct gost_stream *race_check(struct race *r)
             i++;
             continue;
         }
+        const union gost_sockaddr *to = r->to[i];
         r->racer[i] = r->racer[--r->racers];
+        r->to[i] = r->to[r->racers];
         if (rc == 0) {
             gost_stream_set_waker(s, GOST_WRITER, NULL);
             return s;
         }
-        /* With several racers the address is not known any more; with one it is the last tried. */
-        race_note(r, rc, &r->addrs[r->next - 1]);
+        gost_fail_code(rc);
+        race_note(r, rc, to);
         gost_stream_close(s);
         race_start(r);
     }
@@ -266,12 +290,14 @@ int gost_socket_race(const union gost_sockaddr *addrs, size_t count,
     int rc = 0;
     race_start(&r);
     while (rc == 0 && r.racers > 0 && !(winner = race_check(&r)) && r.racers > 0) {
-        uint64_t delay = r.next < r.count ? gost_now() + RACE_DELAY_MS : GOST_NEVER;
-        rc = gost_fiber_wait(gost_deadline_min(deadline, delay));
-        if (rc == GOST_ETIMEDOUT && delay < deadline) {
+        bool more = r.next < r.count && r.racers < RACERS_MAX;
+        uint64_t next = more ? r.last + RACE_DELAY_MS : GOST_NEVER;
+        if (next <= gost_now())
             race_start(&r);
+        else
+            rc = gost_fiber_wait(gost_deadline_min(deadline, next));
+        if (rc == GOST_ETIMEDOUT && next <= gost_now())
             rc = 0;
-        }
     }
     for (size_t i = 0; i < r.racers; i++)
         gost_stream_close(r.racer[i]);

@@ -38,7 +38,7 @@ int gost_socket_connect(const union gost_sockaddr *to, const struct gost_socket_
 /**
  * Connect to the first of several addresses that answers (RFC 8305: a new attempt starts 250 ms after
  * the last one or as soon as it failed; the losers are closed). Suspends.
- * @param addrs  in the order to try; see gost_resolve_sort
+ * @param addrs  in the order to try; see gost_addrs_sort (net/resolve.h)
  * @return 0, or the code of the most telling failure with diag
  */
 int gost_socket_race(const union gost_sockaddr *addrs, size_t count,
@@ -48,7 +48,7 @@ int gost_socket_race(const union gost_sockaddr *addrs, size_t count,
 /** Move the descriptor out of a bottom stream and free the stream. @return the descriptor */
 int gost_socket_unwrap(struct gost_stream *s);
 
-/* For the pump: how ready the socket is, with gost_watch's bits. Asserts that `s` is a socket. */
+/* For the pump: how ready the socket at the bottom is, with gost_watch's bits. Asserts that it is one. */
 struct gost_watch *gost__socket_watch(struct gost_stream *s);
 
 /** Is this stream a bare socket? */
