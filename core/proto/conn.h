@@ -22,6 +22,7 @@ struct gost_request {
     struct gost_addr addr; /**< as the client named it; for GOST_UNIX the host is the path */
     const char *protocol;  /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
     const char *path;      /**< the HTTP path, when a handler knows; or NULL */
+    bool hash_host;        /**< the hash strategy goes by the target's host, not by the client */
 };
 
 struct gost_conn;
@@ -46,6 +47,12 @@ struct gost_conn_ops {
      *         negative code, with the whole story
      */
     int (*dial)(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up);
+    /**
+     * Would dial still let the client go there? Asked before an open upstream connection carries one
+     * more request: the policies alone, nothing is connected; suspends. NULL: as dial said.
+     * @return 0, or GOST_EDENIED with diag
+     */
+    int (*allow)(struct gost_conn *c, const struct gost_request *request);
     /**
      * Connect to one of the service's forwarder nodes; suspends. Like dial.
      * @param request  what is known of the target; its host may be empty
@@ -72,6 +79,7 @@ struct gost_conn {
     uint64_t id;
     uint64_t started;  /**< gost_now() at accept */
     uint64_t deadline; /**< until when the handshake must be done; handlers set it from readTimeout */
+    uint64_t idle_ms;  /**< end the tunnel after so long without a byte; 0: never */
     char *user;        /**< authenticated name, or NULL */
     char *client_id;   /**< what the authenticator calls the client; NULL when anonymous */
     char *target;      /**< "host:port" of the last dial, or NULL */

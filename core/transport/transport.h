@@ -19,7 +19,7 @@ struct gost_listener_kind {
     const char *aliases;
     const char *help;
     struct gost_options options;
-    bool tls;  /**< speaks TLS: gets a context */
+    bool tls;       /**< speaks TLS: gets a context */
     bool unix_path; /**< its address is a path */
     /** Check the settings; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_listener *l);
@@ -45,7 +45,8 @@ struct gost_listener {
     struct gost_acceptor acceptor;
     bool listening;
     /**
-     * A client came. The callee owns `*s`; handshakes of layers are still to be done (gost_io_open).
+     * A client came. The callee owns `*s`; handshakes of layers are still to be done
+     * (gost_io_open).
      */
     void (*on_stream)(struct gost_listener *l, struct gost_stream **s,
                       const union gost_sockaddr *peer);
@@ -105,7 +106,8 @@ struct gost_dialer {
 };
 
 int gost_dialer_new(const struct gost_dialer_kind *kind, void *settings,
-                    struct gost_tls_context *tls, const char *server_name, struct gost_dialer **out);
+                    struct gost_tls_context *tls, const char *server_name,
+                    struct gost_dialer **out);
 void gost_dialer_delete(struct gost_dialer *d);
 
 /** Open a stream through the dialer; suspends. As gost_dialer_kind.open. */
@@ -113,24 +115,25 @@ int gost_dialer_open(struct gost_dialer *d, struct gost_carrier *carrier, uint64
                      struct gost_stream **out);
 
 /** The option group that every TCP based kind shares: keepalive and its three values. */
-#define GOST_KEEPALIVE_OPTIONS(type, member)                                                       \
+#define GOST_KEEPALIVE_OPTIONS(settings, member)                                                   \
     {.key = "keepalive",                                                                           \
      .type = GOST_OPT_BOOL,                                                                        \
-     .offset = offsetof(type, member.keepalive),                                                   \
+     .offset = offsetof(settings, member.keepalive),                                               \
      .help = "set explicit TCP keep-alive parameters"},                                            \
         {.key = "keepalive.idle",                                                                  \
          .type = GOST_OPT_DURATION,                                                                \
-         .offset = offsetof(type, member.idle),                                                    \
+         .offset = offsetof(settings, member.idle),                                                \
          .def = "15s",                                                                             \
          .help = "silence before the first keep-alive probe"},                                     \
         {.key = "keepalive.interval",                                                              \
          .type = GOST_OPT_DURATION,                                                                \
-         .offset = offsetof(type, member.interval),                                                \
+         .offset = offsetof(settings, member.interval),                                            \
          .def = "15s",                                                                             \
          .help = "time between keep-alive probes"},                                                \
     {                                                                                              \
-        .key = "keepalive.count", .type = GOST_OPT_INT, .offset = offsetof(type, member.count),    \
-        .def = "9", .min = 0, .max = 127, .help = "probes without answer before the peer is given up" \
+        .key = "keepalive.count", .type = GOST_OPT_INT,                                            \
+        .offset = offsetof(settings, member.count), .def = "9", .min = 0, .max = 127,              \
+        .help = "probes without answer before the peer is given up"                                \
     }
 
 struct gost_keepalive {

@@ -1,0 +1,30 @@
+#include "core/proto/handshake.h"
+
+#include "core/net/io.h"
+#include "core/net/linger.h"
+#include "core/runtime/loop.h"
+
+void gost__handshake_begin(struct gost_conn *c, const struct gost_handshake_settings *s)
+{
+    c->deadline = gost_deadline_in(s->read_timeout > 0 ? s->read_timeout : GOST_READ_TIMEOUT);
+    c->idle_ms = s->idle_timeout > 0 ? (uint64_t)s->idle_timeout : 0;
+}
+
+struct gost_request gost__handshake_request(const struct gost_handshake_settings *s,
+                                            const struct gost_addr *addr)
+{
+    return (struct gost_request){.network = GOST_TCP, .addr = *addr, .hash_host = s->hash == 1};
+}
+
+void gost__last_word(struct gost_conn *c, const void *p, size_t n)
+{
+    struct gost_diag story = *gost__diag_self; /* the failure to tell of, not that of telling */
+    gost_io_write(c->client, p, n, gost_now() + GOST_LAST_WORD_MS);
+    gost_stream_linger(&c->client);
+    *gost__diag_self = story;
+}
+
+uint64_t gost__deadline_within(uint64_t deadline, int64_t ms)
+{
+    return ms > 0 ? gost_deadline_min(deadline, gost_deadline_in(ms)) : deadline;
+}

@@ -1,0 +1,18 @@
+/**
+ * The kinds of handlers and connectors, for the registry.
+ */
+#ifndef GOST_PROTO_KINDS_H
+#define GOST_PROTO_KINDS_H
+
+#include "core/proto/connector.h"
+#include "core/proto/handler.h"
+
+extern const struct gost_handler_kind gost__auto_handler, gost__forward_handler, gost__http_handler,
+    gost__relay_handler, gost__sni_handler, gost__socks4_handler, gost__socks5_handler,
+    gost__tcp_handler;
+
+extern const struct gost_connector_kind gost__direct_connector, gost__forward_connector,
+    gost__http_connector, gost__relay_connector, gost__sni_connector, gost__socks4_connector,
+    gost__socks5_connector, gost__tcp_connector, gost__virtual_connector;
+
+#endif

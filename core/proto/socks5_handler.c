@@ -1,0 +1,179 @@
+/*
+ * SOCKS5, the proxy's side (RFC 1928, RFC 1929).
+ */
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/codec/socks5.h"
+#include "core/net/io.h"
+#include "core/proto/handshake.h"
+#include "core/proto/kinds.h"
+#include "core/proto/socks5.h"
+
+#include <string.h>
+
+struct socks5_settings {
+    struct gost_handshake_settings handshake;
+};
+
+static const struct gost_option options[] = {
+    GOST_HANDSHAKE_OPTIONS(struct socks5_settings, handshake),
+    GOST_OPTION_END,
+};
+
+uint8_t gost__socks5_code(int rc)
+{
+    switch (rc) {
+    case 0:
+        return GOST_SOCKS5_OK;
+    case GOST_EDENIED:
+        return GOST_SOCKS5_NOT_ALLOWED;
+    case -ENETUNREACH:
+    case -ENETDOWN:
+        return GOST_SOCKS5_NET_UNREACHABLE;
+    case -EHOSTUNREACH:
+    case -EHOSTDOWN:
+    case GOST_EDNS:
+    case GOST_ETIMEDOUT:
+        return GOST_SOCKS5_HOST_UNREACHABLE;
+    case -ECONNREFUSED:
+        return GOST_SOCKS5_REFUSED;
+    case -EAFNOSUPPORT:
+        return GOST_SOCKS5_BAD_ADDRESS;
+    default:
+        return GOST_SOCKS5_FAILURE;
+    }
+}
+
+/* Which of the client's methods to use. No code knows the client's order: ours counts. */
+static uint8_t choose_method(struct gost_conn *c, const struct gost_socks5_hello *hello)
+{
+    bool auth = gost_conn_needs_auth(c);
+    if (auth && gost_socks5_hello_has(hello, GOST_SOCKS5_USERPASS))
+        return GOST_SOCKS5_USERPASS;
+    if (!auth && gost_socks5_hello_has(hello, GOST_SOCKS5_NO_AUTH))
+        return GOST_SOCKS5_NO_AUTH;
+    return GOST_SOCKS5_NO_METHOD;
+}
+
+/* As gost_io_decode, but the end of the stream is an error too. */
+static int receive(struct gost_conn *c, gost_decode_fn decode, void *out, void *room, size_t max)
+{
+    ssize_t n = gost_io_decode(c->client, decode, out, room, max, c->deadline);
+    if (n <= 0)
+        return n == 0 ? gost_fail(GOST_EOF, "the client left in its handshake") : (int)n;
+    return 0;
+}
+
+static ssize_t decode_hello(void *out, const uint8_t *p, size_t n)
+{
+    return gost_socks5_hello_decode(out, p, n);
+}
+
+static ssize_t decode_auth(void *out, const uint8_t *p, size_t n)
+{
+    return gost_socks5_auth_decode(out, p, n);
+}
+
+static ssize_t decode_request(void *out, const uint8_t *p, size_t n)
+{
+    return gost_socks5_request_decode(out, p, n);
+}
+
+static int check_password(struct gost_conn *c)
+{
+    struct gost_userpass given;
+    uint8_t room[GOST_SOCKS5_AUTH_MAX], reply[GOST_SOCKS5_AUTH_REPLY_MAX];
+    int rc = receive(c, decode_auth, &given, room, sizeof(room));
+    if (rc != 0)
+        return rc;
+    rc = gost_conn_auth(c, given.user, given.password, "socks5");
+    explicit_bzero(&given, sizeof(given));
+    explicit_bzero(room, sizeof(room));
+    struct gost_socks5_auth_reply answer = {.status = rc != 0};
+    size_t n = gost_socks5_auth_reply_encode(reply, sizeof(reply), &answer);
+    if (rc == 0)
+        return gost_io_write(c->client, reply, n, c->deadline);
+    gost__last_word(c, reply, n);
+    return rc;
+}
+
+static int negotiate(struct gost_handler *h, struct gost_conn *c)
+{
+    struct gost_socks5_hello hello;
+    uint8_t room[GOST_SOCKS5_HELLO_MAX], reply[GOST_SOCKS5_CHOICE_MAX];
+    (void)h;
+    int rc = receive(c, decode_hello, &hello, room, sizeof(room));
+    if (rc != 0)
+        return rc;
+    struct gost_socks5_choice choice = {.method = choose_method(c, &hello)};
+    size_t n = gost_socks5_choice_encode(reply, sizeof(reply), &choice);
+    if (choice.method == GOST_SOCKS5_NO_METHOD) {
+        gost__last_word(c, reply, n);
+        return gost_conn_needs_auth(c)
+                   ? gost_fail(GOST_EAUTH, "the client offers no password")
+                   : gost_fail(GOST_EPROTO, "the client offers no known method");
+    }
+    rc = gost_io_write(c->client, reply, n, c->deadline);
+    return rc == 0 && choice.method == GOST_SOCKS5_USERPASS ? check_password(c) : rc;
+}
+
+/* Tell the client how it went; `up` is the target's stream when it went well. */
+static int answer(struct gost_conn *c, uint8_t code, struct gost_stream *up)
+{
+    struct gost_socks5_reply reply = {.code = code};
+    union gost_sockaddr local;
+    uint8_t bytes[GOST_SOCKS5_REPLY_MAX];
+    if (up && gost_stream_query(up, GOST_QUERY_LOCAL_ADDR, &local) == 0 &&
+        local.sa.sa_family != AF_UNIX) {
+        gost_sockaddr_host(&local, reply.addr.host);
+        reply.addr.port = gost_sockaddr_port(&local);
+    }
+    size_t n = gost_socks5_reply_encode(bytes, sizeof(bytes), &reply);
+    if (code == GOST_SOCKS5_OK)
+        return gost_io_write(c->client, bytes, n, c->deadline);
+    gost__last_word(c, bytes, n);
+    return 0;
+}
+
+static int serve_connect(struct gost_handler *h, struct gost_conn *c, const struct gost_addr *addr)
+{
+    const struct socks5_settings *s = h->settings;
+    struct gost_request request = gost__handshake_request(&s->handshake, addr);
+    struct gost_stream *up = NULL;
+    int rc = gost_conn_dial(c, &request, &up);
+    if (rc != 0) {
+        answer(c, gost__socks5_code(rc), NULL);
+        return rc;
+    }
+    c->deadline = gost_deadline_in(GOST_LAST_WORD_MS);
+    rc = answer(c, GOST_SOCKS5_OK, up);
+    if (rc == 0)
+        rc = gost_conn_relay(c, &up);
+    gost_stream_close(up);
+    return rc;
+}
+
+static int serve(struct gost_handler *h, struct gost_conn *c)
+{
+    const struct socks5_settings *s = h->settings;
+    struct gost_socks5_request request;
+    uint8_t room[GOST_SOCKS5_REQUEST_MAX];
+    gost__handshake_begin(c, &s->handshake);
+    int rc = negotiate(h, c);
+    if (rc == 0)
+        rc = receive(c, decode_request, &request, room, sizeof(room));
+    if (rc != 0)
+        return rc;
+    if (request.command == GOST_SOCKS5_CONNECT)
+        return serve_connect(h, c, &request.addr);
+    answer(c, GOST_SOCKS5_BAD_COMMAND, NULL);
+    return gost_fail(GOST_ENOTSUP, "SOCKS5 command 0x%02x", request.command);
+}
+
+const struct gost_handler_kind gost__socks5_handler = {
+    .name = "socks5",
+    .aliases = "socks",
+    .help = "SOCKS5 proxy",
+    .options = {options, sizeof(struct socks5_settings)},
+    .serve = serve,
+};

@@ -1,0 +1,68 @@
+#include "core/registry.h"
+
+#include "core/proto/kinds.h"
+#include "core/transport/kinds.h"
+
+#include <string.h>
+
+const struct gost_handler_kind *const gost_handler_kinds[] = {
+    &gost__socks5_handler,
+    NULL,
+};
+
+const struct gost_connector_kind *const gost_connector_kinds[] = {
+    &gost__socks5_connector,
+    NULL,
+};
+
+const struct gost_listener_kind *const gost_listener_kinds[] = {
+    &gost__tcp_listener,
+    NULL,
+};
+
+const struct gost_dialer_kind *const gost_dialer_kinds[] = {
+    &gost__tcp_dialer,
+    NULL,
+};
+
+/* Is `name` the kind's name, or one of its blank-separated aliases? */
+static bool is_called(const char *name, const char *kind, const char *aliases)
+{
+    size_t n = strlen(name);
+    if (strcmp(name, kind) == 0)
+        return true;
+    for (const char *p = aliases; p && *p;) {
+        size_t len = strcspn(p, " ");
+        if (len == n && memcmp(p, name, n) == 0)
+            return true;
+        p += len;
+        p += strspn(p, " ");
+    }
+    return false;
+}
+
+#define FIND(list, wanted)                                                                         \
+    for (size_t i = 0; (list)[i]; i++)                                                             \
+        if (is_called((wanted), (list)[i]->name, (list)[i]->aliases))                              \
+            return (list)[i];                                                                      \
+    return NULL
+
+const struct gost_handler_kind *gost_handler_kind_find(const char *name)
+{
+    FIND(gost_handler_kinds, name);
+}
+
+const struct gost_connector_kind *gost_connector_kind_find(const char *name)
+{
+    FIND(gost_connector_kinds, name);
+}
+
+const struct gost_listener_kind *gost_listener_kind_find(const char *name)
+{
+    FIND(gost_listener_kinds, name);
+}
+
+const struct gost_dialer_kind *gost_dialer_kind_find(const char *name)
+{
+    FIND(gost_dialer_kinds, name);
+}

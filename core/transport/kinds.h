@@ -1,0 +1,13 @@
+/**
+ * The kinds of listeners and dialers, for the registry.
+ */
+#ifndef GOST_TRANSPORT_KINDS_H
+#define GOST_TRANSPORT_KINDS_H
+
+#include "core/transport/transport.h"
+
+extern const struct gost_listener_kind gost__tcp_listener, gost__tls_listener, gost__unix_listener;
+
+extern const struct gost_dialer_kind gost__tcp_dialer, gost__tls_dialer, gost__unix_dialer;
+
+#endif
