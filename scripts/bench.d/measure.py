@@ -5,8 +5,10 @@ Each round starts everything anew: no round sees the ports in TIME_WAIT or the m
 
 import os
 import shutil
+import signal
 import statistics
 import tempfile
+import threading
 import time
 
 from contestants import SERVICES, Site
@@ -213,7 +215,10 @@ def measure_config(bench, _job, _contestant):
                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.path.join(room, "out"),
                                         os.O_WRONLY | os.O_CREAT, 0o600),
                                        (os.POSIX_SPAWN_DUP2, 1, 2)])
+    limit = threading.Timer(LOAD_SECONDS, os.kill, (pid, signal.SIGKILL))
+    limit.start()
     _, status, use = os.wait4(pid, 0)
+    limit.cancel()
     wall = time.monotonic() - started
     if status != 0:
         with open(os.path.join(room, "out"), encoding="utf-8", errors="replace") as out:
