@@ -153,11 +153,11 @@ static int append(struct gost_cidrs *set, struct gost_ip first, struct gost_ip l
 
 int gost_cidrs_add_range(struct gost_cidrs *set, struct gost_ip first, struct gost_ip last)
 {
-    if (gost_ip_compare(first, last) > 0)
-        return gost_fail(GOST_ECONFIG, "address range is backwards");
     bool v4 = gost_ip_is_v4(first);
     if (v4 != gost_ip_is_v4(last))
         return gost_fail(GOST_ECONFIG, "address range mixes IPv4 and IPv6");
+    if (gost_ip_compare(first, last) > 0)
+        return gost_fail(GOST_ECONFIG, "address range is backwards");
     if (v4 || gost_ip_compare(last, before_v4) <= 0 || gost_ip_compare(first, after_v4) >= 0)
         return append(set, first, last);
     int rc = append(set, first, before_v4);

@@ -35,6 +35,7 @@ void gost_hostset_destroy(struct gost_hostset *set)
     for (size_t i = 0; i < set->gram_cap; i++)
         drop_rules(set->grams[i].first);
     free(set->grams);
+    free(set->filter);
     drop_rules(set->others);
     gost_domains_destroy(&set->names);
     memset(set, 0, sizeof(*set));
@@ -42,32 +43,63 @@ void gost_hostset_destroy(struct gost_hostset *set)
 
 static inline uint32_t gram_hash(uint32_t gram)
 {
-    return (gram * 0x9e3779b1u) ^ (gram * 0x85ebca77u) >> 15;
+    gram = (gram ^ gram >> 16) * 0x7feb352du;
+    gram = (gram ^ gram >> 15) * 0x846ca68bu;
+    return gram ^ gram >> 16;
 }
 
 /* Where the gram is, or would go. Keys come from the configuration, so a plain hash is enough. */
 static struct gost_hostset_gram *find_gram(struct gost_hostset_gram *grams, size_t cap, uint32_t gram)
 {
     size_t i = gram_hash(gram) & (cap - 1);
-    while (grams[i].first && grams[i].gram != gram)
+    while (grams[i].count > 0 && grams[i].gram != gram)
         i = (i + 1) & (cap - 1);
     return &grams[i];
 }
 
+/* The filter has four bits for each slot of the table. */
+static inline size_t filter_bit(const struct gost_hostset *set, uint32_t gram)
+{
+    return gram_hash(gram) & (set->gram_cap * 4 - 1);
+}
+
+static void filter_add(struct gost_hostset *set, uint32_t gram)
+{
+    size_t bit = filter_bit(set, gram);
+    set->filter[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+static inline bool filter_has(const struct gost_hostset *set, uint32_t gram)
+{
+    size_t bit = filter_bit(set, gram);
+    return set->filter[bit / 64] >> bit % 64 & 1;
+}
+
+/* Make room for as many grams as one glob can bring. */
 static int make_room(struct gost_hostset *set)
 {
-    if (set->gram_count + 1 <= set->gram_cap / 2)
+    if (set->gram_count + GOST_GLOB_MAX <= set->gram_cap / 2)
         return 0;
-    size_t cap = set->gram_cap ? set->gram_cap * 2 : 64;
-    struct gost_hostset_gram *bigger = calloc(cap, sizeof(*bigger));
-    if (!bigger)
+    size_t cap = set->gram_cap ? set->gram_cap * 2 : 2 * GOST_GLOB_MAX;
+    struct gost_hostset_gram *old = set->grams, *bigger = calloc(cap, sizeof(*bigger));
+    uint64_t *filter = calloc(cap / 16, sizeof(*filter));
+    if (!bigger || !filter) {
+        free(bigger);
+        free(filter);
         return gost_fail_code(GOST_ENOMEM);
-    for (size_t i = 0; i < set->gram_cap; i++)
-        if (set->grams[i].first)
-            *find_gram(bigger, cap, set->grams[i].gram) = set->grams[i];
-    free(set->grams);
+    }
+    size_t old_cap = set->gram_cap;
+    free(set->filter);
+    set->filter = filter;
     set->grams = bigger;
     set->gram_cap = cap;
+    for (size_t i = 0; i < old_cap; i++) {
+        if (old[i].count > 0)
+            *find_gram(bigger, cap, old[i].gram) = old[i];
+        if (old[i].first)
+            filter_add(set, old[i].gram);
+    }
+    free(old);
     return 0;
 }
 
@@ -78,13 +110,7 @@ static uint32_t gram_at(const char *p)
     return gram;
 }
 
-static inline bool bloom_has(const struct gost_hostset *set, uint32_t gram)
-{
-    uint32_t bit = gram * 0xc2b2ae3du >> 17;
-    return set->bloom[bit / 64] >> bit % 64 & 1;
-}
-
-/* The least crowded slot among the grams that the glob must contain; NULL when it has none. */
+/* Count the grams that the glob must contain. @return the rarest, or NULL when it has none */
 static struct gost_hostset_gram *choose_gram(struct gost_hostset *set, const struct gost_glob *g)
 {
     struct gost_hostset_gram *best = NULL;
@@ -102,12 +128,11 @@ static struct gost_hostset_gram *choose_gram(struct gost_hostset *set, const str
             continue;
         uint32_t gram = gram_at(run);
         struct gost_hostset_gram *slot = find_gram(set->grams, set->gram_cap, gram);
-        if (!slot->first)
-            slot->gram = gram; /* claimed only when a rule is put in */
+        set->gram_count += slot->count == 0;
+        slot->gram = gram;
+        slot->count++;
         if (!best || slot->count < best->count)
             best = slot;
-        if (best->count == 0)
-            break;
     }
     return best;
 }
@@ -118,17 +143,11 @@ static int index_rule(struct gost_hostset *set, struct gost_hostset_rule *r)
     if (rc)
         return rc;
     struct gost_hostset_gram *slot = choose_gram(set, r->glob);
-    if (!slot) {
-        r->next = set->others;
-        set->others = r;
-        return 0;
-    }
-    set->gram_count += slot->first == NULL;
-    r->next = slot->first;
-    slot->first = r;
-    slot->count++;
-    uint32_t bit = slot->gram * 0xc2b2ae3du >> 17;
-    set->bloom[bit / 64] |= (uint64_t)1 << bit % 64;
+    struct gost_hostset_rule **list = slot ? &slot->first : &set->others;
+    if (slot)
+        filter_add(set, slot->gram);
+    r->next = *list;
+    *list = r;
     return 0;
 }
 
@@ -202,7 +221,7 @@ bool gost_hostset_match(const struct gost_hostset *set, const char *host, size_t
         return true;
     for (size_t i = 0; set->gram_count > 0 && i + GRAM <= n; i++) {
         uint32_t gram = gram_at(host + i);
-        if (!bloom_has(set, gram))
+        if (!filter_has(set, gram))
             continue;
         const struct gost_hostset_gram *slot = find_gram(set->grams, set->gram_cap, gram);
         if (try_rules(slot->first, host, n, port))

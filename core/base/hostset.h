@@ -9,20 +9,18 @@
 #include "core/base/domains.h"
 #include "core/base/glob.h"
 
-enum { GOST_HOSTSET_BLOOM = 512 }; /**< 64-bit words of the filter in front of the index */
-
 struct gost_hostset_gram {
-    uint32_t gram; /**< four bytes of host */
-    uint32_t count;
-    struct gost_hostset_rule *first; /**< NULL: the slot is free */
+    uint32_t gram;  /**< four bytes of host */
+    uint32_t count; /**< globs that contain them, found by them or not; 0: the slot is free */
+    struct gost_hostset_rule *first; /**< globs that are found by them */
 };
 
 struct gost_hostset {
     struct gost_domains names;
     struct gost_hostset_gram *grams; /**< open addressing */
+    uint64_t *filter;                /**< a bit for grams with rules: most hosts end here */
     size_t gram_cap, gram_count;
     struct gost_hostset_rule *others; /**< globs without four literal bytes in a row */
-    uint64_t bloom[GOST_HOSTSET_BLOOM];
 };
 
 void gost_hostset_create(struct gost_hostset *set);

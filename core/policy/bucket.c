@@ -4,6 +4,8 @@
 #define UNITS_PER_MS ((uint64_t)16000000)
 #define UNITS_PER_SECOND (1000 * UNITS_PER_MS)
 #define GRANTS_PER_SECOND 50
+/* Rounding must not cost the last of many small draws: a bucket is deeper by 64 ns. */
+#define SLACK 1024
 /* No debt is longer: a bucket that takes months to fill is as good as one that takes three years. */
 #define TIME_MAX (UINT64_MAX / 12)
 
@@ -23,7 +25,9 @@ static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
 static uint64_t time_of(uint64_t n, uint64_t rate)
 {
     uint64_t t = mul_div(n, UNITS_PER_SECOND, rate);
-    return t >= TIME_MAX ? TIME_MAX : t + 1;
+    if (t >= TIME_MAX)
+        return TIME_MAX;
+    return t + (n < UINT64_MAX / UNITS_PER_SECOND && n * UNITS_PER_SECOND % rate == 0 ? 0 : 1);
 }
 
 static uint64_t burst_of(struct gost_rate r)
@@ -42,7 +46,7 @@ static uint64_t take(struct gost_bucket *b, struct gost_rate r, uint64_t least, 
                      uint64_t now_ms, uint64_t *retry)
 {
     uint64_t now = now_ms * UNITS_PER_MS, burst = burst_of(r);
-    uint64_t capacity = time_of(burst, r.rate);
+    uint64_t capacity = time_of(burst, r.rate) + SLACK;
     uint64_t full_at = atomic_load_explicit(&b->full_at, memory_order_relaxed);
     for (;;) {
         uint64_t from = full_at > now ? full_at : now;
