@@ -46,7 +46,7 @@ class Command:
 
 
 class Site:
-    """What a contestant needs to know: where it may write, where the origin is, where gost-lua is."""
+    """What a contestant needs to know: where it may write, where origin and gost-lua are."""
 
     def __init__(self, directory, origin, gost_lua, workers=1):
         self.directory, self.origin = directory, origin
@@ -154,8 +154,8 @@ def gost_reverse(site):
 
 def gost_udp(site):
     port = free_port(socket.SOCK_DGRAM)
-    return [Command(site.gost("-L", f"udp://127.0.0.1:{port}/127.0.0.1:{site.origin}?keepalive=true"),
-                    port, udp=True)]
+    service = f"udp://127.0.0.1:{port}/127.0.0.1:{site.origin}?keepalive=true"
+    return [Command(site.gost("-L", service), port, udp=True)]
 
 
 # peers ---------------------------------------------------------------------------------------
@@ -165,8 +165,8 @@ def haproxy_command(config, port):
 
 
 def haproxy_tcp(threads=1, splice=""):
-    """`splice` is one of HAProxy's options: splice-auto guesses what is worth it, and is often wrong;
-    splice-response always does it towards the client, so it is the harder peer for downloads."""
+    """`splice` is one of HAProxy's options: splice-auto guesses what is worth it and is often
+    wrong; splice-response always does it towards the client: the harder peer for downloads."""
     def build(site):
         port = free_port()
         config = site.config(
@@ -239,7 +239,8 @@ def socat_udp(site):
 
 # service -> contestant -> how it is started; gost-lua comes first, then the peers as listed
 SERVICES = {
-    "tcp": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(), "haproxy-tuned": haproxy_tcp(splice="splice-auto"), "nginx": nginx_tcp},
+    "tcp": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(),
+            "haproxy-tuned": haproxy_tcp(splice="splice-auto"), "nginx": nginx_tcp},
     "tcp-bulk": {"gost-lua": gost_tcp, "haproxy": haproxy_tcp(),
                  "haproxy-tuned": haproxy_tcp(splice="splice-auto"),
                  "haproxy-splice": haproxy_tcp(splice="splice-response"), "nginx": nginx_tcp},

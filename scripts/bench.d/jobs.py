@@ -45,9 +45,11 @@ IDLE = (5_000, 1_000)
 
 JOBS = [
     Job("tcp-bulk-1", "TCP forward, bulk, 1 connection", "tcp-bulk", "bulk", "bulk", BULK, GB,
-        [Reach("cpu", 1.0, "haproxy-tuned"), Reach("cpu", 1.0, "haproxy-splice")], args={"conns": 1}),
+        [Reach("cpu", 1.0, "haproxy-tuned"), Reach("cpu", 1.0, "haproxy-splice")],
+        args={"conns": 1}),
     Job("tcp-bulk-16", "TCP forward, bulk, 16 connections", "tcp-bulk", "bulk", "bulk", BULK, GB,
-        [Reach("cpu", 1.05, "haproxy-tuned"), Reach("cpu", 1.05, "haproxy-splice")], args={"conns": 16}),
+        [Reach("cpu", 1.05, "haproxy-tuned"), Reach("cpu", 1.05, "haproxy-splice")],
+        args={"conns": 16}),
     Job("tcp-new", "TCP forward, new connections with 64 bytes each way", "tcp", "new", "once", NEW,
         TEN_THOUSAND, [Reach("cpu", 1.0, "haproxy")]),
     Job("tcp-ping", "TCP forward, ping-pong of 64 bytes on 256 connections", "tcp", "ping", "echo",

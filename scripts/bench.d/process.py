@@ -79,7 +79,8 @@ class Program:
                 self.argv, cwd=cwd, stderr=log,
                 stdin=subprocess.PIPE if lines else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if lines else log,
-                start_new_session=True, preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
+                start_new_session=True,
+                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         self.pid = self.popen.pid
         _running.append(self)
 

@@ -7,13 +7,13 @@ COLUMNS = {
     "load": [("wall", "wall s", "%.3f"), ("cpu", "CPU s", "%.3f"), ("pss", "PSS MiB", "%.1f"),
              ("trouble", "trouble", "%.0f")],
     "rate": [("rate", "per s", "%.0f"), ("cpu", "CPU ms", "%.3f"), ("pss", "PSS MiB", "%.1f")],
-    "idle": [("held", "KiB each", "%.2f"), ("kept", "kept KiB", "%.2f"), ("rest", "CPU s/s", "%.2f"),
-             ("pss", "PSS MiB", "%.1f")],
+    "idle": [("held", "KiB each", "%.2f"), ("kept", "kept KiB", "%.2f"),
+             ("rest", "CPU s/s", "%.2f"), ("pss", "PSS MiB", "%.1f")],
     "start": [("ms", "ms", "%.1f"), ("pss", "PSS MiB", "%.1f")],
     "config": [("wall", "wall s", "%.2f"), ("cpu", "CPU s", "%.2f"), ("pss", "RSS MiB", "%.0f")],
 }
-RATIOS = {"load": ("cpu", "wall"), "rate": ("rate", "cpu"), "idle": ("held",), "start": ("ms", "pss"),
-          "config": ()}
+RATIOS = {"load": ("cpu", "wall"), "rate": ("rate", "cpu"), "idle": ("held",),
+          "start": ("ms", "pss"), "config": ()}
 # the figure whose spread over the rounds is shown
 PRIMARY = {"load": "cpu", "rate": "rate", "idle": "held", "start": "ms", "config": "cpu"}
 NAMES = {"cpu": "CPU", "wall": "wall", "held": "KiB each", "kept": "kept KiB", "ms": "ms",
