@@ -80,8 +80,8 @@ static int expand(struct expansion *e, const char *p, size_t n)
     return 0;
 }
 
-int gost_glob_expand(const char *pattern, size_t n, int (*fn)(void *arg, const char *text, size_t n),
-                     void *arg)
+int gost_glob_expand(const char *pattern, size_t n,
+                     int (*fn)(void *arg, const char *text, size_t n), void *arg)
 {
     struct expansion e = {.fn = fn, .arg = arg, .left = GOST_GLOB_ALTERNATIVES};
     int braces = 0;

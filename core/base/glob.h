@@ -33,8 +33,8 @@ struct gost_glob {
  * @param fn  0 goes on, anything else ends the walk
  * @return 0, what `fn` returned, or GOST_ECONFIG for unbalanced or too many braces
  */
-int gost_glob_expand(const char *pattern, size_t n, int (*fn)(void *arg, const char *text, size_t n),
-                     void *arg);
+int gost_glob_expand(const char *pattern, size_t n,
+                     int (*fn)(void *arg, const char *text, size_t n), void *arg);
 
 /**
  * Compile a pattern, {} included.

@@ -49,7 +49,8 @@ static inline uint32_t gram_hash(uint32_t gram)
 }
 
 /* Where the gram is, or would go. Keys come from the configuration, so a plain hash is enough. */
-static struct gost_hostset_gram *find_gram(struct gost_hostset_gram *grams, size_t cap, uint32_t gram)
+static struct gost_hostset_gram *find_gram(struct gost_hostset_gram *grams, size_t cap,
+                                           uint32_t gram)
 {
     size_t i = gram_hash(gram) & (cap - 1);
     while (grams[i].count > 0 && grams[i].gram != gram)
@@ -151,7 +152,8 @@ static int index_rule(struct gost_hostset *set, struct gost_hostset_rule *r)
     return 0;
 }
 
-/* A glob that is a name, or "*.zone", needs no glob: puts the literal bytes behind `from` into name.
+/* A glob that is a name, or "*.zone", needs no glob: puts the literal bytes behind `from` into
+ * name.
  * @return their count, or 0 when there are other things than bytes */
 static size_t literal_tail(const struct gost_glob *g, size_t from, char *name, size_t room)
 {
@@ -182,8 +184,8 @@ static int add_simple(void *arg, const char *text, size_t n)
     size_t len = literal_tail(g, zone ? 2 : 0, name, sizeof(name));
     if (len > 0) {
         gost_glob_delete(g);
-        return gost_domains_add(&a->set->names, name, len, zone ? GOST_DOMAIN_BELOW : GOST_DOMAIN_EXACT,
-                                a->ports);
+        return gost_domains_add(&a->set->names, name, len,
+                                zone ? GOST_DOMAIN_BELOW : GOST_DOMAIN_EXACT, a->ports);
     }
     struct gost_hostset_rule *r = malloc(sizeof(*r));
     if (r)

@@ -25,7 +25,7 @@ struct gost_auther {
     struct gost_map users; /**< user -> struct auth_secret */
     /**
      * A script's own judgement, or NULL; asked when the table did not accept. May suspend.
-     * @param[out] id  the client's id, at most GOST_CLIENT_ID_MAX bytes with NUL; preset to the user
+     * @param[out] id  the client's id, GOST_CLIENT_ID_MAX bytes with its NUL; preset to the user
      * @return > 0 accepted, 0 refused, < 0 failed
      */
     int (*hook)(void *arg, const struct gost_cred *cred, char *id);

@@ -1,12 +1,13 @@
 #include "core/policy/bucket.h"
 
 /* 16 a nanosecond: fine enough for 10 GB/s, and 64 bits last for 36 years of uptime. */
-#define UNITS_PER_MS ((uint64_t)16000000)
-#define UNITS_PER_SECOND (1000 * UNITS_PER_MS)
+#define UNITS_PER_MS      ((uint64_t)16000000)
+#define UNITS_PER_SECOND  (1000 * UNITS_PER_MS)
 #define GRANTS_PER_SECOND 50
 /* Rounding must not cost the last of many small draws: a bucket is deeper by 64 ns. */
 #define SLACK 1024
-/* No debt is longer: a bucket that takes months to fill is as good as one that takes three years. */
+/* No debt is longer: a bucket that takes months to fill is as good as one that takes three years.
+ */
 #define TIME_MAX (UINT64_MAX / 12)
 
 /* a * b / c, rounded down, or UINT64_MAX when it does not fit */
@@ -21,7 +22,8 @@ static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
 #endif
 }
 
-/* The time in which n tokens flow in; rounded up, so that rounding never grants more than the rate. */
+/* The time in which n tokens flow in; rounded up, so that rounding never grants more than the rate.
+ */
 static uint64_t time_of(uint64_t n, uint64_t rate)
 {
     uint64_t t = mul_div(n, UNITS_PER_SECOND, rate);
@@ -89,7 +91,8 @@ void gost_bucket_give(struct gost_bucket *b, struct gost_rate r, uint64_t n)
 {
     if (r.rate == 0 || n == 0)
         return;
-    uint64_t back = mul_div(n, UNITS_PER_SECOND, r.rate); /* rounded down: never more than it cost */
+    uint64_t back =
+        mul_div(n, UNITS_PER_SECOND, r.rate); /* rounded down: never more than it cost */
     uint64_t full_at = atomic_load_explicit(&b->full_at, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&b->full_at, &full_at,
                                                   full_at > back ? full_at - back : 0,

@@ -10,7 +10,7 @@
 
 struct gost_bypass {
     int refs;
-    bool whitelist;  /**< yes for all but the matching ones, instead of for the matching ones */
+    bool whitelist;   /**< yes for all but the matching ones, instead of for the matching ones */
     char network[16]; /**< "tcp", "udp": only requests of it are spoken of; "": of all */
     struct gost_matcher matcher;
     /** A script's own pattern, or NULL: > 0 the destination matches, 0 it does not, < 0 failed. May

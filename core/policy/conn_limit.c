@@ -107,7 +107,8 @@ static _Atomic uint64_t *find_slot(_Atomic uint64_t *slots, uint64_t tag, uint64
 }
 
 /* @return the slot counted up, or NULL: the limit is reached, or (full) there is no slot */
-static _Atomic uint64_t *count_address(_Atomic uint64_t *slots, uint64_t tag, uint32_t limit, bool *full)
+static _Atomic uint64_t *count_address(_Atomic uint64_t *slots, uint64_t tag, uint32_t limit,
+                                       bool *full)
 {
     uint64_t seen;
     *full = false;

@@ -1,8 +1,8 @@
 /**
  * Connection limiters: how many connections may be open at a time, in all and per client address.
  *
- * The limiter itself belongs to a worker; its counters are shared by all workers under its name, and
- * outlive a reload that keeps the name.
+ * The limiter itself belongs to a worker; its counters are shared by all workers under its name,
+ * and outlive a reload that keeps the name.
  */
 #ifndef GOST_POLICY_CONN_LIMIT_H
 #define GOST_POLICY_CONN_LIMIT_H
@@ -22,7 +22,7 @@ struct gost_conn_limit {
     char *name; /**< NULL: shared with nobody */
     struct gost_limits limits;
     _Atomic uint64_t *total; /**< of "$", shared */
-    _Atomic uint64_t *slots; /**< tag and count in one word each, shared; NULL until a rule needs it */
+    _Atomic uint64_t *slots; /**< a tag and a count each, shared; NULL until a rule needs it */
 };
 
 /** What a connection holds until it closes; zeroed: nothing. */

@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 struct gost_failmark {
-    _Atomic uint64_t last; /**< of the last failure, milliseconds of the monotonic clock */
+    _Atomic uint64_t last;  /**< of the last failure, milliseconds of the monotonic clock */
     _Atomic uint32_t count; /**< failures since the last success */
 };
 
 enum {
-    GOST_MAX_FAILS = 1,          /**< used for max_fails <= 0 */
+    GOST_MAX_FAILS = 1,           /**< used for max_fails <= 0 */
     GOST_FAIL_TIMEOUT = 10 * 1000 /**< milliseconds, used for fail_timeout <= 0 */
 };
 
@@ -34,6 +34,7 @@ uint32_t gost_failmark_count(struct gost_failmark *m);
  * @param max_fails     failures in a row that make it so
  * @param fail_timeout  milliseconds since the last one
  */
-bool gost_failmark_failed(struct gost_failmark *m, uint64_t now, int max_fails, int64_t fail_timeout);
+bool gost_failmark_failed(struct gost_failmark *m, uint64_t now, int max_fails,
+                          int64_t fail_timeout);
 
 #endif

@@ -24,8 +24,8 @@ struct gost_hosts *gost_hosts_ref(struct gost_hosts *h);
 void gost_hosts_unref(struct gost_hosts *h);
 
 /**
- * Add an address to a name; call it for the hostname and for each alias of a mapping. Addresses of a
- * name keep their order, duplicates are dropped.
+ * Add an address to a name; call it for the hostname and for each alias of a mapping. Addresses of
+ * a name keep their order, duplicates are dropped.
  * @param ip    an IP literal
  * @param name  "x", ".x" (x and everything below) or "." (everything); in any case
  * @return 0, GOST_ECONFIG with diag for a bad address or name, or GOST_ENOMEM

@@ -1,7 +1,7 @@
 /**
  * Buckets found by key, in a table of fixed size that workers share: a flood of keys costs no
- * memory. Where room is short the bucket that is closest to full makes way; a full one loses nothing
- * by being forgotten. Zeroed memory is an empty table.
+ * memory. Where room is short the bucket that is closest to full makes way; a full one loses
+ * nothing by being forgotten. Zeroed memory is an empty table.
  */
 #ifndef GOST_POLICY_KEYTAB_H
 #define GOST_POLICY_KEYTAB_H

@@ -49,8 +49,8 @@ static int parse_bytes(uint64_t *bytes, const char *word)
     if (word[0] == '-' && gost_parse_int(word, &number))
         return 0; /* negative: unlimited */
     if (!gost_parse_size(word, bytes))
-        return gost_fail(GOST_ECONFIG, "\"%s\" is no size; write bytes or a unit, as in 512KB or 1.5MB",
-                         word);
+        return gost_fail(GOST_ECONFIG,
+                         "\"%s\" is no size; write bytes or a unit, as in 512KB or 1.5MB", word);
     return 0;
 }
 
@@ -74,7 +74,8 @@ static int parse_conns(struct gost_limit *v, const char **line, size_t *n)
     int64_t number;
     next_word(line, n, word);
     if (!gost_parse_int(word, &number) || number < 1)
-        return gost_fail(GOST_ECONFIG, "\"%s\" is no number of connections, expected 1 or more", word);
+        return gost_fail(GOST_ECONFIG, "\"%s\" is no number of connections, expected 1 or more",
+                         word);
     v->conns = number > GOST_CONNS_MAX ? GOST_CONNS_MAX : (uint32_t)number;
     return 0;
 }
@@ -85,7 +86,8 @@ static int parse_rate(struct gost_limit *v, const char **line, size_t *n)
     next_word(line, n, word);
     double r = strspn(word, "0123456789.") == strlen(word) ? strtod(word, &end) : 0;
     if (r < 1e-6 || r > 1e9 || *end != '\0')
-        return gost_fail(GOST_ECONFIG, "\"%s\" is no rate, expected requests per second above 0", word);
+        return gost_fail(GOST_ECONFIG, "\"%s\" is no rate, expected requests per second above 0",
+                         word);
     v->rate[0].rate = (uint64_t)(r * (double)GOST_RATE_REQUEST + 0.5);
     v->rate[0].burst = ((uint64_t)r + 1) * GOST_RATE_REQUEST;
     return 0;
@@ -203,7 +205,8 @@ const struct gost_limit *gost_limits_of_ip(const struct gost_limits *l, struct g
     return NULL;
 }
 
-const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id, size_t n)
+const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id,
+                                               size_t n)
 {
     const struct gost_limit *v = n > 0 ? gost_map_get(&l->clients, id, n) : NULL;
     return v || n == 0 ? v : l->each_client;
@@ -211,6 +214,7 @@ const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, cons
 
 bool gost_limits_keyed(const struct gost_limits *l)
 {
-    bool each = l->each && l->kind != GOST_LIMIT_TRAFFIC; /* there it is a matter of the connection */
+    bool each =
+        l->each && l->kind != GOST_LIMIT_TRAFFIC; /* there it is a matter of the connection */
     return each || l->each_client || l->nets.count > 0 || l->clients.count > 0;
 }

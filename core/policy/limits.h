@@ -65,7 +65,8 @@ int gost_limits_load(struct gost_limits *l, const char *text, size_t n);
 const struct gost_limit *gost_limits_of_ip(const struct gost_limits *l, struct gost_ip ip);
 
 /** @return the rule "@id", else "@@", or NULL */
-const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id, size_t n);
+const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id,
+                                               size_t n);
 
 /** Is there a rule that needs state for each client address or id? */
 bool gost_limits_keyed(const struct gost_limits *l);

@@ -44,7 +44,8 @@ int gost_lines_load(const char *text, size_t n, enum gost_comments comments,
         int rc = len > 0 ? add(obj, line, len) : 0;
         if (rc && bad++ == 0) {
             first_code = rc;
-            snprintf(first_story, sizeof(first_story), "line %zu: %.400s", number, gost_diag_text(rc));
+            snprintf(first_story, sizeof(first_story), "line %zu: %.400s", number,
+                     gost_diag_text(rc));
         }
     }
     if (bad > 1)

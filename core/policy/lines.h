@@ -16,7 +16,7 @@ enum gost_comments {
 /**
  * Hand each non-empty line to `add`. A bad line does not stop the others.
  * @param add  0, or a negative code with diag when the line is bad
- * @return 0, or the code of the first bad line; its diag says "line N: …" and how many more there are
+ * @return 0, or the code of the first bad line; its diag says "line N: …" and how many follow
  */
 int gost_lines_load(const char *text, size_t n, enum gost_comments comments,
                     int (*add)(void *obj, const char *line, size_t n), void *obj);

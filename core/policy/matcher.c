@@ -116,8 +116,8 @@ int gost_matcher_add_source(struct gost_cidrs *set, const char *pattern, size_t 
     unsigned bits;
     const char *dash = memchr(pattern, '-', n);
     if (!is_clean(pattern, n) || n >= GOST_HOST_MAX || is_glob(pattern, n))
-        return gost_fail(GOST_ECONFIG, "\"%.*s\" is no address, network or name", (int)(n < 100 ? n : 100),
-                         pattern);
+        return gost_fail(GOST_ECONFIG, "\"%.*s\" is no address, network or name",
+                         (int)(n < 100 ? n : 100), pattern);
     if (gost_cidr_parse(&ip, &bits, pattern, n) || gost_ip_from_text(&ip, pattern, n) ||
         (dash && gost_ip_from_text(&ip, pattern, (size_t)(dash - pattern))))
         return gost_cidrs_add(set, pattern, n);

@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/** @param kind  a word per use, so that limiters of one name never meet. @return NULL without memory */
+/** @param kind  a word per use, so that limiters of one name never meet. @return NULL without
+ * memory */
 void *gost__pool_take(const char *kind, const char *name, size_t size);
 
 /** @param name  as given to gost__pool_take; NULL memory is fine */

@@ -14,12 +14,18 @@ bool gost_strategy_parse(const char *word, enum gost_strategy *out)
         const char *word;
         enum gost_strategy strategy;
     } words[] = {
-        {"", GOST_STRATEGY_ROUND},          {"round", GOST_STRATEGY_ROUND},
-        {"rr", GOST_STRATEGY_ROUND},        {"random", GOST_STRATEGY_RANDOM},
-        {"rand", GOST_STRATEGY_RANDOM},     {"fifo", GOST_STRATEGY_FIFO},
-        {"ha", GOST_STRATEGY_FIFO},         {"hash", GOST_STRATEGY_HASH},
-        {"parallel", GOST_STRATEGY_PARALLEL}, {"lowestlatency", GOST_STRATEGY_LATENCY},
-        {"lowest", GOST_STRATEGY_LATENCY},  {"ll", GOST_STRATEGY_LATENCY},
+        {"", GOST_STRATEGY_ROUND},
+        {"round", GOST_STRATEGY_ROUND},
+        {"rr", GOST_STRATEGY_ROUND},
+        {"random", GOST_STRATEGY_RANDOM},
+        {"rand", GOST_STRATEGY_RANDOM},
+        {"fifo", GOST_STRATEGY_FIFO},
+        {"ha", GOST_STRATEGY_FIFO},
+        {"hash", GOST_STRATEGY_HASH},
+        {"parallel", GOST_STRATEGY_PARALLEL},
+        {"lowestlatency", GOST_STRATEGY_LATENCY},
+        {"lowest", GOST_STRATEGY_LATENCY},
+        {"ll", GOST_STRATEGY_LATENCY},
     };
     *out = GOST_STRATEGY_ROUND;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -207,7 +213,8 @@ size_t gost_select(struct gost_selector *s, const struct gost_candidate *c, size
     return nth_left(&v, turn % left);
 }
 
-size_t gost_select_all(struct gost_selector *s, const struct gost_candidate *c, size_t n, size_t *out)
+size_t gost_select_all(struct gost_selector *s, const struct gost_candidate *c, size_t n,
+                       size_t *out)
 {
     struct view v;
     size_t count = 0;

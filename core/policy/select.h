@@ -26,19 +26,19 @@ enum { GOST_LATENCY_UNKNOWN = -1, GOST_LATENCY_FAILED = -2 };
 #define GOST_SELECT_NONE SIZE_MAX
 
 struct gost_candidate {
-    uint64_t key;      /**< who it is, for HASH: gost_candidate_key */
-    int64_t latency;   /**< milliseconds of the last probe, or a special value */
-    int32_t priority;  /**< higher levels are asked first; 0 when nobody set one */
-    uint32_t weight;   /**< for RANDOM; 0 counts as 1, more than 65535 as that */
-    bool backup;       /**< only when no other is left */
-    bool failed;       /**< marked as failed now (failmark.h) */
+    uint64_t key;     /**< who it is, for HASH: gost_candidate_key */
+    int64_t latency;  /**< milliseconds of the last probe, or a special value */
+    int32_t priority; /**< higher levels are asked first; 0 when nobody set one */
+    uint32_t weight;  /**< for RANDOM; 0 counts as 1, more than 65535 as that */
+    bool backup;      /**< only when no other is left */
+    bool failed;      /**< marked as failed now (failmark.h) */
 };
 
 /** What is remembered between selections; zeroed memory is a fresh one, workers may share it. */
 struct gost_selector_state {
-    _Atomic uint64_t turn;    /**< of ROUND */
-    _Atomic uint64_t rescue;  /**< of the last resort */
-    _Atomic uint64_t spread;  /**< of RANDOM */
+    _Atomic uint64_t turn;   /**< of ROUND */
+    _Atomic uint64_t rescue; /**< of the last resort */
+    _Atomic uint64_t spread; /**< of RANDOM */
 };
 
 struct gost_selector {
@@ -56,7 +56,8 @@ struct gost_selector {
  */
 bool gost_strategy_parse(const char *word, enum gost_strategy *out);
 
-/** @param state  shared between workers, must outlive the selector; NULL: it remembers for itself */
+/** @param state  shared between workers, must outlive the selector; NULL: it remembers for itself
+ */
 void gost_selector_create(struct gost_selector *s, enum gost_strategy strategy, int64_t max_latency,
                           struct gost_selector_state *state);
 
@@ -79,6 +80,7 @@ size_t gost_select(struct gost_selector *s, const struct gost_candidate *c, size
  * @param[out] out  room for n indices
  * @return how many
  */
-size_t gost_select_all(struct gost_selector *s, const struct gost_candidate *c, size_t n, size_t *out);
+size_t gost_select_all(struct gost_selector *s, const struct gost_candidate *c, size_t n,
+                       size_t *out);
 
 #endif

@@ -104,8 +104,8 @@ struct draw {
 
 enum { DRAWS = 4 };
 
-static void add_draw(struct draw *d, int *count, struct gost_bucket *pair, const struct gost_limit *v,
-                     int direction)
+static void add_draw(struct draw *d, int *count, struct gost_bucket *pair,
+                     const struct gost_limit *v, int direction)
 {
     if (v && v->rate[direction].rate > 0)
         d[(*count)++] = (struct draw){&pair[direction], v->rate[direction]};
@@ -143,7 +143,8 @@ uint64_t gost_traffic_take(struct gost_traffic_conn *c, int direction, uint64_t 
     uint64_t taken[DRAWS], granted = want;
     int count = collect(d, c, direction), asked = 0;
     for (; asked < count && granted > 0; asked++)
-        taken[asked] = granted = gost_bucket_take(d[asked].bucket, d[asked].rate, granted, now, retry);
+        taken[asked] = granted =
+            gost_bucket_take(d[asked].bucket, d[asked].rate, granted, now, retry);
     for (int i = 0; i < asked; i++) /* the tightest bucket decides; the others get the rest back */
         gost_bucket_give(d[i].bucket, d[i].rate, taken[i] - granted);
     return granted;

@@ -48,8 +48,8 @@ int gost_traffic_load(struct gost_traffic *t, const char *text, size_t n);
 
 /** What applies to one connection; in its owner's memory. */
 struct gost_traffic_conn {
-    struct gost_traffic *limiter; /**< a reference; NULL: unlimited */
-    struct gost_bucket own[2];    /**< of "$$" */
+    struct gost_traffic *limiter;                          /**< a reference; NULL: unlimited */
+    struct gost_bucket own[2];                             /**< of "$$" */
     const struct gost_limit *service, *each, *ip, *client; /**< rules that apply, or NULL */
     uint64_t ip_tag, client_tag;
 };

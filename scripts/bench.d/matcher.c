@@ -1,6 +1,6 @@
 /**
- * How long does a question to the matcher take? Prints nanoseconds a match, for rules of mixed kinds
- * and for each kind alone. Usage: matcher [rules, 50000 if not given]
+ * How long does a question to the matcher take? Prints nanoseconds a match, for rules of mixed
+ * kinds and for each kind alone. Usage: matcher [rules, 50000 if not given]
  */
 #include "core/policy/matcher.h"
 
@@ -43,14 +43,17 @@ static void network_rule(char *out, size_t room, unsigned i)
 
 static void range_rule(char *out, size_t room, unsigned i)
 {
-    snprintf(out, room, "2001:db8:%x::%x-2001:db8:%x::%x", i % 65536, i % 100, i % 65536, i % 100 + 50);
+    snprintf(out, room, "2001:db8:%x::%x-2001:db8:%x::%x", i % 65536, i % 100, i % 65536,
+             i % 100 + 50);
 }
 
 static void glob_rule(char *out, size_t room, unsigned i)
 {
-    snprintf(out, room, i % 3 == 0   ? "*tracker%u*"
-                        : i % 3 == 1 ? "cdn-?%u.*.example"
-                                     : "*banner%u.example", i);
+    snprintf(out, room,
+             i % 3 == 0   ? "*tracker%u*"
+             : i % 3 == 1 ? "cdn-?%u.*.example"
+                          : "*banner%u.example",
+             i);
 }
 
 static const struct kind kinds[] = {

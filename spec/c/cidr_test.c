@@ -75,9 +75,22 @@ TEST(one_pattern_matches_what_it_should)
 
 TEST(what_is_no_network_is_refused)
 {
-    static const char *const bad[] = {"", "x", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/8x",
-                                      "10.0.0.0/-1", "1.2.3.4-", "-1.2.3.4", "1.2.3.5-1.2.3.4", "1.2.3.4-::1",
-                                      "1.2.3.4%eth0", "1.2.3.4:80", "[::1", "10.0.0.0/0008"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "10.0.0.0/33",
+                                      "::/129",
+                                      "10.0.0/8",
+                                      "10.0.0.0/",
+                                      "10.0.0.0/8x",
+                                      "10.0.0.0/-1",
+                                      "1.2.3.4-",
+                                      "-1.2.3.4",
+                                      "1.2.3.5-1.2.3.4",
+                                      "1.2.3.4-::1",
+                                      "1.2.3.4%eth0",
+                                      "1.2.3.4:80",
+                                      "[::1",
+                                      "10.0.0.0/0008"};
     struct gost_cidrs set;
     gost_cidrs_create(&set);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -91,7 +104,8 @@ TEST(what_is_no_network_is_refused)
 
 TEST(addresses_survive_the_way_through_a_socket_address)
 {
-    static const char *const texts[] = {"0.0.0.0", "1.2.3.4", "255.255.255.255", "::", "::1", "2001:db8::ff"};
+    static const char *const texts[] = {"0.0.0.0", "1.2.3.4", "255.255.255.255",
+                                        "::",      "::1",     "2001:db8::ff"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         union gost_sockaddr s;
         struct gost_ip back;

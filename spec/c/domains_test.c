@@ -31,14 +31,22 @@ TEST(names_and_zones_match_what_they_should)
         const char *pattern, *name;
         bool want;
     } rows[] = {
-        {"name.test", "name.test", true},     {"name.test", "a.name.test", false},
-        {"name.test", "NAME.Test", true},     {"Name.TEST", "name.test", true},
-        {"name.test", "name.test.", true},    {"name.test.", "name.test", true},
-        {".name.test", "name.test", true},    {".name.test", "a.name.test", true},
-        {".name.test", "a.b.name.test", true}, {".name.test", "aname.test", false},
-        {".name.test", "test", false},        {".name.test", "name.test.x", false},
-        {".name.test.", "A.name.test...", true}, {".test", "a.b.c.d.e.f.test", true},
-        {"name.test", "", false},             {".name.test", ".", false},
+        {"name.test", "name.test", true},
+        {"name.test", "a.name.test", false},
+        {"name.test", "NAME.Test", true},
+        {"Name.TEST", "name.test", true},
+        {"name.test", "name.test.", true},
+        {"name.test.", "name.test", true},
+        {".name.test", "name.test", true},
+        {".name.test", "a.name.test", true},
+        {".name.test", "a.b.name.test", true},
+        {".name.test", "aname.test", false},
+        {".name.test", "test", false},
+        {".name.test", "name.test.x", false},
+        {".name.test.", "A.name.test...", true},
+        {".test", "a.b.c.d.e.f.test", true},
+        {"name.test", "", false},
+        {".name.test", ".", false},
         {".name.test", ".name.test", true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -83,7 +91,8 @@ TEST(ports_are_parsed_strictly)
     CHECK_INT(gost_ports_parse(&p, "80-90", 5), 0);
     CHECK(p.min == 80 && p.max == 90);
     CHECK_INT(gost_ports_parse(&p, "1-99999", 7), 0); /* bounds beyond 65535 are GOST's */
-    static const char *const bad[] = {"", "-", "80-", "-80", "90-80", "http", "80x", "1-2-3", "9999999999"};
+    static const char *const bad[] = {"",     "-",   "80-",   "-80",       "90-80",
+                                      "http", "80x", "1-2-3", "9999999999"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_INT(gost_ports_parse(&p, bad[i], strlen(bad[i])), GOST_ECONFIG);
 }
@@ -107,7 +116,8 @@ TEST(empty_and_overlong_names_are_refused)
 
 static void random_host(char *out, size_t labels)
 {
-    static const char *const parts[] = {"ads", "www", "tracker", "cdn", "x", "name", "test", "com", "a1", "b2"};
+    static const char *const parts[] = {"ads",  "www",  "tracker", "cdn", "x",
+                                        "name", "test", "com",     "a1",  "b2"};
     out[0] = '\0';
     for (size_t i = 0; i < labels; i++) {
         strcat(out, i ? "." : "");
@@ -153,7 +163,8 @@ TEST(random_host_patterns_agree_with_globs_one_by_one)
         for (int i = 0; i < RULES; i++) {
             char pattern[128];
             random_glob(pattern);
-            ports[i] = random_below(2) ? GOST_PORTS_ANY : (struct gost_ports){80, 80 + random_below(3)};
+            ports[i] =
+                random_below(2) ? GOST_PORTS_ANY : (struct gost_ports){80, 80 + random_below(3)};
             CHECK_INT(gost_glob_new(&globs[i], pattern, strlen(pattern)), 0);
             CHECK_INT(gost_hostset_add_glob(&set, pattern, strlen(pattern), ports[i]), 0);
         }
@@ -163,7 +174,8 @@ TEST(random_host_patterns_agree_with_globs_one_by_one)
             uint32_t port = 79 + random_below(5);
             random_host(host, 1 + random_below(4));
             for (int i = 0; i < RULES; i++)
-                want |= gost_glob_match(globs[i], host, strlen(host)) && gost_ports_match(ports[i], port);
+                want |= gost_glob_match(globs[i], host, strlen(host)) &&
+                        gost_ports_match(ports[i], port);
             if (gost_hostset_match(&set, host, strlen(host), port) != want)
                 fprintf(stderr, "host %s port %u, expected %d\n", host, port, want);
             CHECK_INT(gost_hostset_match(&set, host, strlen(host), port), want);

@@ -87,7 +87,14 @@ TEST(patterns_match_what_they_should)
 
 TEST(malformed_patterns_are_refused_with_a_reason)
 {
-    static const char *const bad[] = {"[abc", "[]x", "[z-a]", "{a,b", "a}b", "a\\", "[a-\\", "{{{{{{{{{a}}}}}}}}}",
+    static const char *const bad[] = {"[abc",
+                                      "[]x",
+                                      "[z-a]",
+                                      "{a,b",
+                                      "a}b",
+                                      "a\\",
+                                      "[a-\\",
+                                      "{{{{{{{{{a}}}}}}}}}",
                                       "{a,b}{a,b}{a,b}{a,b}{a,b,c,d}{a,b,c,d}{a,b,c,d}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK_INT(matches(bad[i], "a"), GOST_ECONFIG);

@@ -9,7 +9,9 @@
 
 static int check(struct gost_auther *a, const char *user, const char *password, char *id)
 {
-    struct gost_cred cred = {.user = user, .user_len = strlen(user), .password = password,
+    struct gost_cred cred = {.user = user,
+                             .user_len = strlen(user),
+                             .password = password,
                              .password_len = strlen(password)};
     return gost_auther_check(a, &cred, id);
 }
@@ -149,14 +151,25 @@ static const char *find(const struct gost_hosts *h, const char *name, int family
 
 TEST(names_are_looked_up_from_the_closest_to_the_catch_all)
 {
-    struct gost_hosts *h = hosts("1.0.0.1 exact.wild.test\n1.0.0.2 .wild.test\n1.0.0.3 .b.wild.test\n"
-                                 "1.0.0.4 plain.test alias.test Other.TEST. # names\n");
+    struct gost_hosts *h =
+        hosts("1.0.0.1 exact.wild.test\n1.0.0.2 .wild.test\n1.0.0.3 .b.wild.test\n"
+              "1.0.0.4 plain.test alias.test Other.TEST. # names\n");
     static const char *const rows[][2] = {
-        {"exact.wild.test", "1.0.0.1"},   {"EXACT.wild.Test.", "1.0.0.1"}, {"wild.test", "1.0.0.2"},
-        {"x.wild.test", "1.0.0.2"},       {"x.y.wild.test", "1.0.0.2"},    {"b.wild.test", "1.0.0.3"},
-        {"a.b.wild.test", "1.0.0.3"},     {"x.exact.wild.test", "1.0.0.2"}, {"plain.test", "1.0.0.4"},
-        {"alias.test", "1.0.0.4"},        {"other.test", "1.0.0.4"},       {"x.plain.test", ""},
-        {"test", ""},                     {"", ""},                        {"xwild.test", ""},
+        {"exact.wild.test", "1.0.0.1"},
+        {"EXACT.wild.Test.", "1.0.0.1"},
+        {"wild.test", "1.0.0.2"},
+        {"x.wild.test", "1.0.0.2"},
+        {"x.y.wild.test", "1.0.0.2"},
+        {"b.wild.test", "1.0.0.3"},
+        {"a.b.wild.test", "1.0.0.3"},
+        {"x.exact.wild.test", "1.0.0.2"},
+        {"plain.test", "1.0.0.4"},
+        {"alias.test", "1.0.0.4"},
+        {"other.test", "1.0.0.4"},
+        {"x.plain.test", ""},
+        {"test", ""},
+        {"", ""},
+        {"xwild.test", ""},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         CHECK_STR(find(h, rows[i][0], AF_UNSPEC), rows[i][1]);

@@ -87,7 +87,8 @@ TEST(random_draws_never_exceed_the_rate_nor_starve)
 {
     for (int round = 0; round < 400; round++) {
         struct gost_bucket b = {0};
-        static const uint64_t rates[] = {1, 7, 1000, 65536, 12345678, 1u << 30, 40000000000, 1ull << 50};
+        static const uint64_t rates[] = {1,        7,        1000,        65536,
+                                         12345678, 1u << 30, 40000000000, 1ull << 50};
         struct gost_rate r = {.rate = rates[random_below(8)]};
         r.burst = random_below(2) ? 0 : 1 + random_below(r.rate * 2);
         uint64_t start = random_below(1ull << 36), now = start, total = 0, retry;
@@ -107,10 +108,11 @@ TEST(random_draws_never_exceed_the_rate_nor_starve)
             if (random_below(2))
                 now += random_below(50);
         }
-        long double most = (long double)burst + (long double)r.rate * ((now - start) / 1000.0L + 64e-9L);
+        long double most =
+            (long double)burst + (long double)r.rate * ((now - start) / 1000.0L + 64e-9L);
         if ((long double)total > most + 1)
-            fprintf(stderr, "rate %llu: %llu of %Lf\n", (unsigned long long)r.rate, (unsigned long long)total,
-                    most);
+            fprintf(stderr, "rate %llu: %llu of %Lf\n", (unsigned long long)r.rate,
+                    (unsigned long long)total, most);
         CHECK((long double)total <= most + 1);
     }
 }

@@ -36,8 +36,8 @@ TEST(each_cell_of_the_table_of_decisions)
         const char *network;
         int none, matched, not_matched; /* asked for tcp */
     } rows[] = {
-        {false, "", 0, 1, 0},    {true, "", 0, 0, 1},    {false, "tcp", 1, 1, 0},
-        {true, "tcp", 0, 0, 1},  {false, "udp", 0, 0, 0}, {true, "udp", 0, 0, 0},
+        {false, "", 0, 1, 0},   {true, "", 0, 0, 1},     {false, "tcp", 1, 1, 0},
+        {true, "tcp", 0, 0, 1}, {false, "udp", 0, 0, 0}, {true, "udp", 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool white = rows[i].whitelist;
@@ -61,7 +61,8 @@ TEST(the_network_is_compared_literally)
 TEST(the_name_and_what_it_resolved_to_both_count)
 {
     struct gost_addr name = addr("a.test:80"), ip = addr("10.1.2.3:80");
-    struct gost_bypass *by_name = bypass(false, "", ".test"), *by_ip = bypass(false, "", "10.0.0.0/8");
+    struct gost_bypass *by_name = bypass(false, "", ".test"),
+                       *by_ip = bypass(false, "", "10.0.0.0/8");
     struct gost_bypass *white = bypass(true, "", ".test");
     CHECK_INT(gost_bypass_contains(by_name, "tcp", &name, &ip), 1);
     CHECK_INT(gost_bypass_contains(by_ip, "tcp", &name, &ip), 1);
@@ -81,8 +82,8 @@ TEST(several_bypasses_combine)
         const char *list;
         int want;
     } rows[] = {
-        {"", 0},   {"by", 1},    {"bn", 0},    {"wy", 1},       {"wn", 0},       {"by bn", 1},
-        {"bn by", 1}, {"bn bn", 0}, {"wy wy", 1}, {"wy wn", 0}, {"wn wy", 0},   {"wn wn", 0},
+        {"", 0},      {"by", 1},    {"bn", 0},    {"wy", 1},    {"wn", 0},       {"by bn", 1},
+        {"bn by", 1}, {"bn bn", 0}, {"wy wy", 1}, {"wy wn", 0}, {"wn wy", 0},    {"wn wn", 0},
         {"wn by", 1}, {"by wn", 1}, {"wy bn", 1}, {"bn wy", 1}, {"wy wn bn", 0}, {"wy wn by", 1},
     };
     struct gost_addr dst = addr("x.test:80");
@@ -128,7 +129,11 @@ TEST(a_hook_is_one_more_pattern)
     static const struct {
         bool whitelist;
         int answer, want;
-    } rows[] = {{false, 1, 1}, {false, 0, 0}, {true, 1, 0}, {true, 0, 1}, {false, GOST_EHOOK, GOST_EHOOK},
+    } rows[] = {{false, 1, 1},
+                {false, 0, 0},
+                {true, 1, 0},
+                {true, 0, 1},
+                {false, GOST_EHOOK, GOST_EHOOK},
                 {true, GOST_EHOOK, GOST_EHOOK}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct hook h = {.answer = rows[i].answer};
@@ -160,7 +165,8 @@ TEST(a_bypass_may_go_while_its_hook_waits)
 
 TEST(a_file_adds_its_good_lines_and_tells_of_the_bad)
 {
-    static const char text[] = "# list\r\n\r\n  a.test  # why\n\tb.test:80\nno port:x y\nc.test:zz\n\n*.d.test";
+    static const char text[] =
+        "# list\r\n\r\n  a.test  # why\n\tb.test:80\nno port:x y\nc.test:zz\n\n*.d.test";
     struct gost_bypass *b = bypass(false, "", NULL);
     int rc = gost_bypass_load(b, text, sizeof(text) - 1);
     CHECK_INT(rc, GOST_ECONFIG);
@@ -197,11 +203,16 @@ TEST(admission_lists_admit_whom_they_should)
         const char *pattern, *ip;
         int want;
     } rows[] = {
-        {false, NULL, "1.2.3.4", 1},         {true, NULL, "1.2.3.4", 0},
-        {false, "1.2.3.4", "1.2.3.4", 0},    {false, "1.2.3.4", "1.2.3.5", 1},
-        {true, "1.2.3.4", "1.2.3.4", 1},     {true, "1.2.3.4", "1.2.3.5", 0},
-        {true, "10.0.0.0/8", "10.1.1.1", 1}, {true, "10.0.0.0/8", "::ffff:10.1.1.1", 1},
-        {false, "::1", "::1", 0},            {false, "::/0", "1.2.3.4", 1},
+        {false, NULL, "1.2.3.4", 1},
+        {true, NULL, "1.2.3.4", 0},
+        {false, "1.2.3.4", "1.2.3.4", 0},
+        {false, "1.2.3.4", "1.2.3.5", 1},
+        {true, "1.2.3.4", "1.2.3.4", 1},
+        {true, "1.2.3.4", "1.2.3.5", 0},
+        {true, "10.0.0.0/8", "10.1.1.1", 1},
+        {true, "10.0.0.0/8", "::ffff:10.1.1.1", 1},
+        {false, "::1", "::1", 0},
+        {false, "::/0", "1.2.3.4", 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct gost_admission *a = admission(rows[i].whitelist, rows[i].pattern);

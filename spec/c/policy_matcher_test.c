@@ -168,11 +168,21 @@ TEST(sources_are_addresses_networks_ranges_or_names)
         const char *pattern;
         int want;
     } rows[] = {
-        {"10.1.2.3", 0},          {"10.0.0.0/8", 0},        {"::1", 0},
-        {"2001:db8::/32", 0},     {"1.2.3.4-1.2.3.9", 0},   {"host.test", GOST_MATCHER_NAME},
-        {"a-b.test", GOST_MATCHER_NAME}, {"localhost", GOST_MATCHER_NAME}, {"", GOST_ECONFIG},
-        {"*.test", GOST_ECONFIG}, {"1.2.3.4:80", GOST_ECONFIG}, {"10.0.0.0/33", GOST_ECONFIG},
-        {"x/y", GOST_ECONFIG},    {"a b", GOST_ECONFIG},    {"1.2.3.9-1.2.3.4", GOST_ECONFIG},
+        {"10.1.2.3", 0},
+        {"10.0.0.0/8", 0},
+        {"::1", 0},
+        {"2001:db8::/32", 0},
+        {"1.2.3.4-1.2.3.9", 0},
+        {"host.test", GOST_MATCHER_NAME},
+        {"a-b.test", GOST_MATCHER_NAME},
+        {"localhost", GOST_MATCHER_NAME},
+        {"", GOST_ECONFIG},
+        {"*.test", GOST_ECONFIG},
+        {"1.2.3.4:80", GOST_ECONFIG},
+        {"10.0.0.0/33", GOST_ECONFIG},
+        {"x/y", GOST_ECONFIG},
+        {"a b", GOST_ECONFIG},
+        {"1.2.3.9-1.2.3.4", GOST_ECONFIG},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct gost_cidrs set;

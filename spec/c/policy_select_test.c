@@ -64,8 +64,8 @@ TEST(no_failure_of_any_worker_is_lost)
 
 enum { MAX = 8 };
 
-/* One letter a candidate: p primary, b backup, F failed primary, B failed backup; behind it may stand
- * a digit: its priority, or "-": priority -1. */
+/* One letter a candidate: p primary, b backup, F failed primary, B failed backup; behind it may
+ * stand a digit: its priority, or "-": priority -1. */
 static size_t parse(struct gost_candidate *c, const char *text)
 {
     size_t n = 0;
@@ -111,10 +111,10 @@ TEST(filters_and_levels_leave_whom_they_should)
         {"ppp", "012012", "000000"},
         {"pFp", "020202", "000000"},
         {"Fpp", "121212", "111111"},
-        {"F", "000000", "000000"},    /* the only one, failed or not */
-        {"FFF", "012012", "012012"},  /* the last resort takes turns, whatever the strategy */
+        {"F", "000000", "000000"},   /* the only one, failed or not */
+        {"FFF", "012012", "012012"}, /* the last resort takes turns, whatever the strategy */
         {"bpp", "121212", "111111"},
-        {"bFb", "020202", "000000"},  /* no primary is left: backups */
+        {"bFb", "020202", "000000"}, /* no primary is left: backups */
         {"bb", "010101", "000000"},
         {"BFb", "222222", "222222"},
         {"BF", "010101", "010101"},
@@ -211,7 +211,8 @@ TEST(hash_does_not_depend_on_the_order_of_the_nodes)
     for (size_t i = 0; i < n; i++)
         turned[n - 1 - i] = c[i];
     for (int i = 0; i < 100; i++)
-        CHECK(gost_select(&s, c, n, &i, sizeof(i)) == n - 1 - gost_select(&s, turned, n, &i, sizeof(i)));
+        CHECK(gost_select(&s, c, n, &i, sizeof(i)) ==
+              n - 1 - gost_select(&s, turned, n, &i, sizeof(i)));
 }
 
 TEST(hash_without_a_source_spreads)
@@ -297,12 +298,18 @@ TEST(strategies_have_the_names_of_gost)
         bool known;
         enum gost_strategy want;
     } rows[] = {
-        {"", true, GOST_STRATEGY_ROUND},        {"round", true, GOST_STRATEGY_ROUND},
-        {"rr", true, GOST_STRATEGY_ROUND},      {"random", true, GOST_STRATEGY_RANDOM},
-        {"Rand", true, GOST_STRATEGY_RANDOM},   {"fifo", true, GOST_STRATEGY_FIFO},
-        {"ha", true, GOST_STRATEGY_FIFO},       {"hash", true, GOST_STRATEGY_HASH},
-        {"parallel", true, GOST_STRATEGY_PARALLEL}, {"lowestLatency", true, GOST_STRATEGY_LATENCY},
-        {"lowest", true, GOST_STRATEGY_LATENCY}, {"ll", true, GOST_STRATEGY_LATENCY},
+        {"", true, GOST_STRATEGY_ROUND},
+        {"round", true, GOST_STRATEGY_ROUND},
+        {"rr", true, GOST_STRATEGY_ROUND},
+        {"random", true, GOST_STRATEGY_RANDOM},
+        {"Rand", true, GOST_STRATEGY_RANDOM},
+        {"fifo", true, GOST_STRATEGY_FIFO},
+        {"ha", true, GOST_STRATEGY_FIFO},
+        {"hash", true, GOST_STRATEGY_HASH},
+        {"parallel", true, GOST_STRATEGY_PARALLEL},
+        {"lowestLatency", true, GOST_STRATEGY_LATENCY},
+        {"lowest", true, GOST_STRATEGY_LATENCY},
+        {"ll", true, GOST_STRATEGY_LATENCY},
         {"best", false, GOST_STRATEGY_ROUND},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -42,8 +42,8 @@ static void users(const char *text, size_t n)
 {
     struct gost_auther *a;
     char id[GOST_CLIENT_ID_MAX];
-    struct gost_cred cred = {.user = text, .user_len = n / 2, .password = text + n / 2,
-                             .password_len = n - n / 2};
+    struct gost_cred cred = {
+        .user = text, .user_len = n / 2, .password = text + n / 2, .password_len = n - n / 2};
     if (gost_auther_new(&a) != 0)
         abort();
     gost_auther_load(a, text, n);
