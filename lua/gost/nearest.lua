@@ -35,7 +35,7 @@ end
 ---@return string?
 function nearest.word(word, candidates)
   local folded = word:lower():gsub("[_%-]", "")
-  local limit = math.max(1, #folded // 3)
+  local limit = math.max(1, (#folded + 1) // 3)
   local best, best_distance
   for _, candidate in ipairs(candidates) do
     local d = distance(folded, (candidate:lower():gsub("[_%-]", "")), limit)

@@ -44,7 +44,7 @@ local function resolve(text, kinds, defaults, wrong)
   local has_protocol = components.known(kinds[1], protocol)
   local has_transport = components.known(kinds[2], transport)
   if single and not has_protocol and not has_transport then
-    return nil, ("unknown scheme %q%s%s"):format(text, wrong, hint(text, kinds))
+    return nil, ("unknown scheme %q%s"):format(text, wrong ~= "" and wrong or hint(text, kinds))
   elseif not single and not has_protocol then
     return nil, ("scheme %q: unknown %s %q%s"):format(text, kinds[1], protocol, hint(protocol, { kinds[1] }))
   elseif not single and not has_transport then
