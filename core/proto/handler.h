@@ -14,7 +14,9 @@ struct gost_handler_kind {
     const char *aliases; /**< separated by blanks, or NULL */
     const char *help;    /**< one line */
     struct gost_options options;
-    bool no_auth; /**< the protocol has no place for credentials */
+    const char *delegates; /**< kinds it may hand connections to (serve_as), which share its
+                              settings; separated by blanks, or NULL */
+    bool no_auth;          /**< the protocol has no place for credentials */
     /** Check the settings and derive state; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_handler *h);
     /**

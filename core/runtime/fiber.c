@@ -264,6 +264,14 @@ int gost_fiber_yield(void)
     return gost_fiber_wait(GOST_NEVER);
 }
 
+void gost_fiber_pause(void)
+{
+    struct gost_fiber *f = sched.current;
+    gost_list_add(&sched.ready, &f->ready);
+    gost_task_post(&sched.task);
+    leave_to_loop(f, false);
+}
+
 int gost_fiber_sleep(uint64_t ms)
 {
     uint64_t until = gost_now() + ms;

@@ -88,6 +88,9 @@ void gost_fiber_wake(struct gost_fiber *f);
 /** Let others run. @return 0 or GOST_ECANCELED */
 int gost_fiber_yield(void);
 
+/** Like gost_fiber_yield, but also for a cancelled fiber that must let others finish first. */
+void gost_fiber_pause(void);
+
 /** Suspend for `ms` milliseconds. @return 0, GOST_ECANCELED, or GOST_ETIMEDOUT at the fiber's limit */
 int gost_fiber_sleep(uint64_t ms);
 

@@ -1,0 +1,388 @@
+/* Hooks of services as Lua functions. */
+#include "bindings/lib.h"
+#include "bindings/route.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/runtime/fiber.h"
+#include "core/transport/tls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum hook { ACCEPT, PREREAD, AUTH, ROUTE, RESOLVE, CONNECT, DIAL_ERROR, STREAM, CLOSE, HOOKS };
+
+static const char *const hook_names[HOOKS] = {"accept",  "preread",    "auth",   "route", "resolve",
+                                              "connect", "dial_error", "stream", "close"};
+
+/* One hook: a function, and what to do when it fails. */
+struct slot {
+    int ref; /* LUA_NOREF: not set */
+    bool open; /* fail = "open": go on as if it were not there */
+    struct gostL_budget budget;
+};
+
+struct script_hooks {
+    struct slot slot[HOOKS];
+    int chunk_ref; /* keeps the last replaced chunk of a stream hook alive */
+};
+
+static void hooks_drop(void *arg)
+{
+    struct script_hooks *h = arg;
+    for (int i = 0; i < HOOKS; i++)
+        gostL_unref(h->slot[i].ref);
+    gostL_unref(h->chunk_ref);
+    free(h);
+}
+
+/* Push the hook's function and the connection. */
+static lua_State *begin(struct script_hooks *h, enum hook which, struct gost_conn *c)
+{
+    lua_State *L = gostL_thread();
+    luaL_checkstack(L, 12, "hook");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, h->slot[which].ref);
+    gostL_push_conn(L, c);
+    return L;
+}
+
+/* Call it: 0 with one result pushed, 1 when it failed open, or a negative code. */
+static int call(struct script_hooks *h, lua_State *L, enum hook which, int nargs)
+{
+    int rc = gostL_call(L, nargs, 1, hook_names[which], &h->slot[which].budget);
+    return rc != 0 && h->slot[which].open ? 1 : rc;
+}
+
+static int on_accept(void *arg, struct gost_conn *c)
+{
+    lua_State *L = begin(arg, ACCEPT, c);
+    int rc = call(arg, L, ACCEPT, 1);
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
+        rc = gost_fail(GOST_EDENIED, "refused by the accept hook");
+    else if (strcmp(word, "reject") == 0)
+        rc = gost_fail(-ECONNRESET, "reset by the accept hook");
+    lua_pop(L, 1);
+    return rc;
+}
+
+/* fn(conn, bytes) -> nil, handler's name, or true when more bytes are wanted */
+static int on_preread(void *arg, struct gost_conn *c, const void *bytes, size_t n,
+                      const char **handler)
+{
+    static _Thread_local char name[64];
+    lua_State *L = begin(arg, PREREAD, c);
+    lua_pushlstring(L, bytes, n);
+    int rc = call(arg, L, PREREAD, 2);
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        strncpy(name, lua_tostring(L, -1), sizeof(name) - 1);
+        *handler = name;
+    } else {
+        rc = lua_toboolean(L, -1);
+    }
+    lua_pop(L, 1);
+    return rc;
+}
+
+/* { delay = seconds }: make a guesser wait */
+static void refuse_slowly(lua_State *L)
+{
+    double delay = lua_istable(L, -1) ? gostL_field_number(L, -1, "delay", 0) : 0;
+    if (delay > 0 && delay <= 60)
+        gost_fiber_sleep((uint64_t)(delay * 1000));
+}
+
+/* fn(conn, {user, password, scheme}) or fn(conn, user, password): a client id, true, or nil/false */
+static int on_auth(void *arg, struct gost_conn *c, const char *user, const char *password,
+                   const char *scheme, char **id)
+{
+    lua_State *L = begin(arg, AUTH, c);
+    lua_pushstring(L, user);
+    lua_pushstring(L, password);
+    lua_pushstring(L, scheme);
+    int rc = call(arg, L, AUTH, 4);
+    if (rc != 0)
+        return rc == 1 ? 1 : gost_fail_at(GOST_EAUTH, "auth hook failed");
+    rc = gost_fail(GOST_EAUTH, "authentication failed%s%.64s%s", user ? " for user \"" : "",
+                   user ? user : "", user ? "\"" : ": no credentials");
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        *id = strdup(lua_tostring(L, -1));
+        rc = 0;
+    } else if (lua_isboolean(L, -1) && lua_toboolean(L, -1)) {
+        *id = user ? strdup(user) : NULL;
+        rc = 0;
+    } else {
+        refuse_slowly(L);
+    }
+    lua_pop(L, 1);
+    return rc;
+}
+
+static void push_request(lua_State *L, const struct gost_request *r)
+{
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, r->addr.host);
+    lua_setfield(L, -2, "host");
+    lua_pushinteger(L, r->addr.port);
+    lua_setfield(L, -2, "port");
+    lua_pushstring(L, gost_network_name(r->network));
+    lua_setfield(L, -2, "network");
+    lua_pushstring(L, r->protocol);
+    lua_setfield(L, -2, "protocol");
+    lua_pushstring(L, r->path);
+    lua_setfield(L, -2, "path");
+}
+
+/* A chain from a Chain, Hop or Node; with a reference. NULL with diag otherwise. */
+static struct gost_chain *chain_of(lua_State *L, int index)
+{
+    struct gost_chain *chain = gostL_test(L, index, GOSTL_CHAIN);
+    struct gost_hop *hop = gostL_test(L, index, GOSTL_HOP);
+    struct gost_node *node = gostL_test(L, index, GOSTL_NODE);
+    if (chain)
+        return gost_chain_ref(chain);
+    if (!hop && !node) {
+        gost_fail(GOST_EHOOK, "route: expected a chain, hop, node, \"direct\", \"deny\" or a table");
+        return NULL;
+    }
+    struct gost_hop *made = NULL;
+    if (node && gost_hop_new(node->name, &made) == 0 && gost_hop_add(made, node) == 0)
+        hop = made;
+    if (hop && gost_chain_new(hop->name, &chain) == 0 && gost_chain_add(chain, hop) != 0) {
+        gost_chain_unref(chain);
+        chain = NULL;
+    }
+    gost_hop_unref(made);
+    return chain;
+}
+
+/* The object behind a script's chain, hop or node: its own table may wrap ours in field "object". */
+static void unwrap(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (lua_istable(L, index) && lua_getfield(L, index, "object") == LUA_TUSERDATA)
+        lua_replace(L, index);
+    else if (lua_istable(L, index))
+        lua_pop(L, 1);
+}
+
+static int decision_of(lua_State *L, struct gost_decision *d);
+
+/* {chain=, addr=}: the parts of a decision in a table */
+static int decision_table(lua_State *L, struct gost_decision *d)
+{
+    int rc = 0;
+    const char *addr = gostL_field_string(L, -1, "addr");
+    if (addr)
+        rc = gost_addr_parse(&d->addr, addr, strlen(addr), 0);
+    if (rc == 0 && lua_getfield(L, -1, "chain") != LUA_TNIL)
+        rc = decision_of(L, d);
+    return rc; /* the caller cleans the stack */
+}
+
+static int decision_of(lua_State *L, struct gost_decision *d)
+{
+    unwrap(L, -1);
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (lua_isnil(L, -1) || (lua_isboolean(L, -1) && lua_toboolean(L, -1)))
+        return 0;
+    if (word && strcmp(word, "direct") == 0) {
+        d->kind = GOST_ROUTE_DIRECT;
+        return 0;
+    }
+    if ((word && strcmp(word, "deny") == 0) || lua_isboolean(L, -1)) {
+        d->kind = GOST_ROUTE_DENY;
+        return 0;
+    }
+    if (lua_istable(L, -1))
+        return decision_table(L, d);
+    d->chain = chain_of(L, -1);
+    d->kind = GOST_ROUTE_CHAIN;
+    return d->chain ? 0 : GOST_EHOOK;
+}
+
+static int on_route(void *arg, struct gost_conn *c, const struct gost_request *r,
+                    struct gost_decision *d)
+{
+    lua_State *L = begin(arg, ROUTE, c);
+    int base = lua_gettop(L) - 2;
+    push_request(L, r);
+    int rc = call(arg, L, ROUTE, 2);
+    if (rc == 0)
+        rc = decision_of(L, d);
+    lua_settop(L, base);
+    return rc == 1 ? 0 : rc;
+}
+
+/* fn(conn, name, family) -> list of addresses */
+static int on_resolve(void *arg, struct gost_conn *c, const struct gost_addr *addr,
+                      union gost_sockaddr *out, size_t max)
+{
+    lua_State *L = begin(arg, RESOLVE, c);
+    lua_pushstring(L, addr->host);
+    lua_pushliteral(L, "any");
+    int rc = call(arg, L, RESOLVE, 3);
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    size_t count = 0;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        count = gost_ip_parse(lua_tostring(L, -1), addr->port, &out[0]) != 0;
+    else if (lua_istable(L, -1))
+        for (lua_Integer i = 1; count < max && lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+            const char *text = lua_tostring(L, -1);
+            count += text && gost_ip_parse(text, addr->port, &out[count]) != 0;
+            lua_pop(L, 1);
+        }
+    if (lua_istable(L, -1) ? count == 0 && luaL_len(L, -1) > 0 : lua_toboolean(L, -1) && count == 0)
+        rc = gost_fail(GOST_EHOOK, "resolve: the hook gave no IP address");
+    else if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
+        rc = gost_fail(GOST_EDNS, "lookup %s: refused by the resolve hook", addr->host);
+    return rc != 0 ? rc : (int)count;
+}
+
+static void on_connect(void *arg, struct gost_conn *c, struct gost_stream *up)
+{
+    union gost_sockaddr peer;
+    char text[GOST_HOSTPORT_MAX];
+    lua_State *L = begin(arg, CONNECT, c);
+    lua_createtable(L, 0, 2);
+    if (gost_stream_query(up, GOST_QUERY_PEER_ADDR, &peer) == 0) {
+        lua_pushstring(L, gost_sockaddr_format(&peer, text));
+        lua_setfield(L, -2, "addr");
+    }
+    lua_pushstring(L, c->route);
+    lua_setfield(L, -2, "route");
+    if (call(arg, L, CONNECT, 2) == 0)
+        lua_pop(L, 1);
+}
+
+/* fn(conn, {message, code, host, port}) -> true or "retry" to try again */
+static int on_dial_error(void *arg, struct gost_conn *c, const struct gost_request *r, int rc)
+{
+    char message[GOST_DIAG_MAX];
+    strcpy(message, gost_diag_text(rc));
+    lua_State *L = begin(arg, DIAL_ERROR, c);
+    push_request(L, r);
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    lua_pushstring(L, gost_error_code(rc));
+    lua_setfield(L, -2, "code");
+    if (call(arg, L, DIAL_ERROR, 2) != 0)
+        return 0;
+    int again = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return again;
+}
+
+/* fn(conn, "in" or "out", chunk) -> chunk, nil (unchanged) or false (cut) */
+static int on_stream(void *arg, struct gost_conn *c, int direction, const void **p, size_t *n)
+{
+    struct script_hooks *h = arg;
+    lua_State *L = begin(h, STREAM, c);
+    lua_pushstring(L, direction == 0 ? "in" : "out");
+    lua_pushlstring(L, *p, *n);
+    int rc = call(h, L, STREAM, 3);
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        *p = lua_tolstring(L, -1, n);
+        gostL_unref(h->chunk_ref);
+        h->chunk_ref = gostL_ref(L); /* the bytes live while the next chunk has not come */
+        return 0;
+    }
+    if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
+        rc = gost_fail(GOST_EDENIED, "cut by the stream hook");
+    lua_pop(L, 1);
+    return rc;
+}
+
+static void push_stats(lua_State *L, const struct gost_conn_stats *st)
+{
+    lua_createtable(L, 0, 6);
+    lua_pushinteger(L, (lua_Integer)st->in);
+    lua_setfield(L, -2, "bytes_in");
+    lua_pushinteger(L, (lua_Integer)st->out);
+    lua_setfield(L, -2, "bytes_out");
+    lua_pushnumber(L, (double)st->duration_ms / 1000);
+    lua_setfield(L, -2, "duration");
+    lua_pushstring(L, st->error);
+    lua_setfield(L, -2, "error");
+    if (st->rc != 0) {
+        lua_pushstring(L, gost_error_code(st->rc));
+        lua_setfield(L, -2, "code");
+    }
+}
+
+static void on_close(void *arg, struct gost_conn *c, const struct gost_conn_stats *stats)
+{
+    lua_State *L = begin(arg, CLOSE, c);
+    push_stats(L, stats);
+    if (call(arg, L, CLOSE, 2) == 0)
+        lua_pop(L, 1);
+}
+
+/* A slot's value: a function, or {fn, fail=, timeout=, instructions=}. */
+static void take_slot(lua_State *L, struct slot *slot, const char *name)
+{
+    slot->budget = gostL_default_budget;
+    if (lua_istable(L, -1)) {
+        const char *fail = gostL_field_string(L, -1, "fail");
+        if (fail && strcmp(fail, "open") != 0 && strcmp(fail, "closed") != 0)
+            luaL_error(L, "on.%s.fail: expected \"open\" or \"closed\", got \"%s\"", name, fail);
+        slot->open = fail && strcmp(fail, "open") == 0;
+        slot->budget.wall_ms = (uint64_t)(gostL_field_number(
+            L, -1, "timeout", (double)slot->budget.wall_ms / 1000) * 1000);
+        slot->budget.instructions =
+            gostL_field_int(L, -1, "instructions", slot->budget.instructions);
+        lua_rawgeti(L, -1, 1);
+    } else {
+        lua_pushvalue(L, -1);
+    }
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    slot->ref = gostL_ref(L);
+}
+
+static void connect_slots(struct gost_hooks *out, const struct script_hooks *h)
+{
+#define HAS(which) (h->slot[which].ref != LUA_NOREF)
+    out->accept = HAS(ACCEPT) ? on_accept : NULL;
+    out->preread = HAS(PREREAD) ? on_preread : NULL;
+    out->auth = HAS(AUTH) ? on_auth : NULL;
+    out->route = HAS(ROUTE) ? on_route : NULL;
+    out->resolve = HAS(RESOLVE) ? on_resolve : NULL;
+    out->connect = HAS(CONNECT) ? on_connect : NULL;
+    out->dial_error = HAS(DIAL_ERROR) ? on_dial_error : NULL;
+    out->stream = HAS(STREAM) ? on_stream : NULL;
+    out->close = HAS(CLOSE) ? on_close : NULL;
+#undef HAS
+}
+
+void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks)
+{
+    index = lua_absindex(L, index);
+    if (lua_getfield(L, index, "on") != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return;
+    }
+    struct script_hooks *h = calloc(1, sizeof(*h));
+    if (!h)
+        luaL_error(L, "not enough memory");
+    h->chunk_ref = LUA_NOREF;
+    for (int i = 0; i < HOOKS; i++)
+        h->slot[i].ref = LUA_NOREF;
+    hooks->arg = h; /* the service frees it from here on, also when something below raises */
+    hooks->drop = hooks_drop;
+    for (int i = 0; i < HOOKS; i++) {
+        if (lua_getfield(L, -1, hook_names[i]) != LUA_TNIL)
+            take_slot(L, &h->slot[i], hook_names[i]);
+        lua_pop(L, 1);
+    }
+    connect_slots(hooks, h);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,227 @@
+/* gost.Node: a proxy (or a forwarder's target). */
+#include "bindings/lib.h"
+#include "bindings/options.h"
+#include "bindings/route.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct bypass_list {
+    struct gost_bypass **item;
+    size_t count;
+};
+
+static void add_bypass(void *arg, void *object)
+{
+    struct bypass_list *l = arg;
+    l->item[l->count++] = gost_bypass_ref(object);
+}
+
+void gostL_take_bypasses(lua_State *L, int index, struct gost_bypass ***list, size_t *count)
+{
+    size_t n = gostL_field_boxes(L, index, "bypasses", GOSTL_BYPASS, NULL, NULL);
+    struct bypass_list l = {.item = n ? calloc(n, sizeof(*l.item)) : NULL};
+    if (n && !l.item)
+        luaL_error(L, "not enough memory");
+    *list = l.item;
+    gostL_field_boxes(L, index, "bypasses", GOSTL_BYPASS, add_bypass, &l);
+    *count = l.count;
+}
+
+void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface)
+{
+    const char *name = gostL_field_string(L, index, "interface");
+    o->mark = (int)gostL_field_int(L, index, "mark", 0);
+    if (name && *name) {
+        *interface = strdup(name);
+        o->interface = *interface;
+    }
+}
+
+/* The credentials in field "auth": borrowed from the table. */
+static void get_auth(lua_State *L, int index, const char **user, const char **password)
+{
+    *user = *password = NULL;
+    if (lua_getfield(L, index, "auth") == LUA_TTABLE) {
+        *user = gostL_field_string(L, -1, "username");
+        *password = gostL_field_string(L, -1, "password");
+    }
+    lua_pop(L, 1);
+}
+
+/* The settings table of a component, pushed; nil when there is none. */
+static int push_metadata(lua_State *L, int index)
+{
+    lua_getfield(L, index, "metadata");
+    return lua_gettop(L);
+}
+
+static int take_connector(lua_State *L, int index, struct gost_node *n)
+{
+    const char *user, *password, *type = gostL_field_string(L, index, "type");
+    const struct gost_connector_kind *kind = gost_connector_kind_find(type ? type : "http");
+    void *settings;
+    if (!kind)
+        kind = gostL_script_connector(L, type);
+    if (!kind)
+        return gost_fail(GOST_ECONFIG, "unknown connector \"%s\"", type);
+    get_auth(L, index, &user, &password);
+    int rc = gostL_settings(L, push_metadata(L, index), &kind->options, &settings);
+    lua_pop(L, 1);
+    if (rc == 0)
+        rc = gost_connector_new(kind, settings, user, password, &n->connector);
+    return rc;
+}
+
+static int take_dialer(lua_State *L, int index, struct gost_node *n)
+{
+    const char *type = gostL_field_string(L, index, "type"), *server_name = NULL;
+    const struct gost_dialer_kind *kind = gost_dialer_kind_find(type ? type : "tcp");
+    struct gost_tls_context *tls = NULL;
+    void *settings;
+    int rc = 0;
+    if (!kind)
+        return gost_fail(GOST_ECONFIG, "unknown dialer \"%s\"", type);
+    if (kind->tls) {
+        lua_getfield(L, index, "tls");
+        rc = gostL_tls_context(L, -1, false, &tls);
+        if (rc == 0 && lua_istable(L, -1))
+            server_name = gostL_field_string(L, -1, "serverName");
+        lua_pop(L, 1);
+    }
+    if (rc == 0)
+        rc = gostL_settings(L, push_metadata(L, index), &kind->options, &settings), lua_pop(L, 1);
+    if (rc == 0)
+        rc = gost_dialer_new(kind, settings, tls, server_name, &n->dialer);
+    if (kind->unix_path)
+        n->network = GOST_UNIX;
+    return rc;
+}
+
+static char *take_text(lua_State *L, const char *key)
+{
+    const char *text = gostL_field_string(L, 1, key);
+    return text && *text ? strdup(text) : NULL;
+}
+
+static void take_part(lua_State *L, struct gost_node *n, const char *key,
+                      int (*take)(lua_State *L, int index, struct gost_node *n))
+{
+    if (lua_getfield(L, 1, key) == LUA_TTABLE) {
+        int rc = take(L, lua_gettop(L), n);
+        if (rc != 0)
+            luaL_error(L, "node %s: %s", n->name, gost_diag_text(rc));
+    }
+    lua_settop(L, 2);
+}
+
+static void take_fields(lua_State *L, struct gost_node *n)
+{
+    const char *network = gostL_field_string(L, 1, "network");
+    n->weight = (int)gostL_field_int(L, 1, "weight", 1);
+    n->backup = gostL_field_bool(L, 1, "backup", false);
+    n->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);
+    n->fail_timeout = gostL_field_int(L, 1, "fail_timeout_ms", 0);
+    n->filter_host = take_text(L, "filter_host");
+    n->filter_protocol = take_text(L, "filter_protocol");
+    n->filter_path = take_text(L, "filter_path");
+    if (network && strcmp(network, "unix") == 0)
+        n->network = GOST_UNIX;
+    else if (network && strncmp(network, "udp", 3) == 0)
+        n->network = GOST_UDP;
+    n->network_set = network && *network;
+    gostL_take_socket(L, 1, &n->socket, &n->interface);
+    gostL_take_bypasses(L, 1, &n->bypass, &n->bypass_count);
+    lua_getfield(L, 1, "hosts");
+    struct gost_hosts *hosts = gostL_test(L, -1, GOSTL_HOSTS);
+    n->hosts = hosts ? gost_hosts_ref(hosts) : NULL;
+    lua_getfield(L, 1, "resolver");
+    struct gost_resolver *resolver = gostL_test(L, -1, GOSTL_RESOLVER);
+    if ((n->resolver = resolver))
+        gost_resolver_ref(resolver);
+    lua_pop(L, 2);
+}
+
+/*
+ * core.node{name=, scope=, addr=, network=, connector={type=, auth=, metadata=}, dialer={type=, tls=,
+ *           metadata=}, …} -> Node. A node without connector and dialer is a forwarder's target.
+ */
+static int l_node(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    void **box = gostL_box(L, GOSTL_NODE);
+    const char *name = gostL_field_string(L, 1, "name"), *scope = gostL_field_string(L, 1, "scope");
+    const char *addr_text = gostL_field_string(L, 1, "addr");
+    const char *network = gostL_field_string(L, 1, "network");
+    struct gost_addr addr = {.host = ""};
+    size_t len = addr_text ? strlen(addr_text) : 0;
+    if ((network && strcmp(network, "unix") == 0) || (len && (addr_text[0] == '/' || addr_text[0] == '@'))) {
+        if (len >= sizeof(addr.host))
+            return luaL_error(L, "node %s: path of %d bytes is too long", name, (int)len);
+        memcpy(addr.host, addr_text, len + 1);
+    } else if (len && gost_addr_parse(&addr, addr_text, len, 0) != 0) {
+        return luaL_error(L, "node %s: %s", name, gost_diag_text(GOST_ECONFIG));
+    }
+    struct gost_node *n;
+    int rc = gost_node_new(scope ? scope : "", name ? name : "node", &addr, &n);
+    if (rc != 0)
+        return luaL_error(L, "node: %s", gost_diag_text(rc));
+    *box = n;
+    take_fields(L, n);
+    take_part(L, n, "connector", take_connector);
+    take_part(L, n, "dialer", take_dialer);
+    return 1;
+}
+
+/* node:state() -> { name, addr, failures, weight, backup } */
+static int node_state(lua_State *L)
+{
+    struct gost_node *n = gostL_check(L, 1, GOSTL_NODE);
+    char text[GOST_HOSTPORT_MAX];
+    lua_newtable(L);
+    lua_pushstring(L, n->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, gost_addr_format(&n->addr, text));
+    lua_setfield(L, -2, "addr");
+    lua_pushinteger(L, gost_failmark_count(n->mark));
+    lua_setfield(L, -2, "failures");
+    lua_pushinteger(L, n->weight);
+    lua_setfield(L, -2, "weight");
+    lua_pushboolean(L, n->backup);
+    lua_setfield(L, -2, "backup");
+    return 1;
+}
+
+static int node_tostring(lua_State *L)
+{
+    struct gost_node *n = gostL_test(L, 1, GOSTL_NODE);
+    char text[GOST_HOSTPORT_MAX];
+    if (!n)
+        lua_pushliteral(L, "gost.Node (closed)");
+    else
+        lua_pushfstring(L, "gost.Node %s (%s)", n->name, gost_addr_format(&n->addr, text));
+    return 1;
+}
+
+static int node_gc(lua_State *L)
+{
+    void **box = luaL_checkudata(L, 1, GOSTL_NODE);
+    gost_node_unref(*box);
+    *box = NULL;
+    return 0;
+}
+
+void gostL_open_node(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"state", node_state}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__gc", node_gc}, {"__tostring", node_tostring}, {NULL, NULL}};
+    gostL_class(L, GOSTL_NODE, methods, meta);
+    lua_pushcfunction(L, l_node);
+    lua_setfield(L, -2, "node");
+}

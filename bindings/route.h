@@ -1,0 +1,24 @@
+/**
+ * What the bindings of nodes, hops, chains and services share.
+ */
+#ifndef GOST_BINDINGS_ROUTE_H
+#define GOST_BINDINGS_ROUTE_H
+
+#include "core/route/service.h"
+
+#include <lua.h>
+
+/** Append the bypasses of the list in field "bypasses" of the table at `index`, with references. */
+void gostL_take_bypasses(lua_State *L, int index, struct gost_bypass ***list, size_t *count);
+
+/** Socket options of a table: interface, mark. `*interface` becomes owned memory. */
+void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface);
+
+/** Build the hooks from the table in field "on" (or nil) of the table at `index`. */
+void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks);
+
+/** Which handlers and connectors were registered by scripts; NULL when none has that name. */
+const struct gost_handler_kind *gostL_script_handler(lua_State *L, const char *name);
+const struct gost_connector_kind *gostL_script_connector(lua_State *L, const char *name);
+
+#endif

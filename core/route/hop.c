@@ -1,0 +1,205 @@
+#include "core/route/hop.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int gost_hop_new(const char *name, struct gost_hop **out)
+{
+    struct gost_hop *h = calloc(1, sizeof(*h));
+    if (!h || !(h->name = strdup(name))) {
+        free(h);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    h->refs = 1;
+    gost_selector_create(&h->selector, GOST_STRATEGY_ROUND, 0, NULL);
+    *out = h;
+    return 0;
+}
+
+struct gost_hop *gost_hop_ref(struct gost_hop *h)
+{
+    h->refs++;
+    return h;
+}
+
+void gost_hop_unref(struct gost_hop *h)
+{
+    if (!h || --h->refs > 0)
+        return;
+    if (h->script_drop)
+        h->script_drop(h);
+    if (h->select_drop)
+        h->select_drop(h->select_arg);
+    for (size_t i = 0; i < h->count; i++)
+        gost_node_unref(h->node[i]);
+    for (size_t i = 0; i < h->bypass_count; i++)
+        gost_bypass_unref(h->bypass[i]);
+    free(h->node);
+    free(h->bypass);
+    free(h->name);
+    free(h);
+}
+
+int gost_hop_add(struct gost_hop *h, struct gost_node *n)
+{
+    struct gost_node **grown = realloc(h->node, (h->count + 1) * sizeof(*grown));
+    if (!grown)
+        return gost_fail_code(GOST_ENOMEM);
+    h->node = grown;
+    h->node[h->count++] = gost_node_ref(n);
+    return 0;
+}
+
+/* The nodes that may serve a request. */
+struct choice {
+    struct gost_node **node; /* with references */
+    struct gost_candidate *candidate;
+    size_t count;
+};
+
+static void choice_free(struct choice *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        gost_node_unref(c->node[i]);
+    free(c->node);
+    free(c->candidate);
+}
+
+static int choice_fill(struct gost_hop *h, const struct gost_request *r, struct choice *c)
+{
+    uint64_t now = gost_now();
+    c->count = 0;
+    c->node = calloc(h->count + 1, sizeof(*c->node));
+    c->candidate = calloc(h->count + 1, sizeof(*c->candidate));
+    if (!c->node || !c->candidate)
+        return gost_fail_code(GOST_ENOMEM);
+    for (size_t i = 0; i < h->count; i++) {
+        struct gost_node *n = h->node[i];
+        if (!gost_node_fits(n, r))
+            continue;
+        int fails = n->max_fails > 0 ? n->max_fails : h->max_fails;
+        int64_t timeout = n->fail_timeout > 0 ? n->fail_timeout : h->fail_timeout;
+        c->candidate[c->count] = (struct gost_candidate){
+            .key = gost_candidate_key(n->name, strlen(n->name)),
+            .latency = GOST_LATENCY_UNKNOWN,
+            .weight = (uint32_t)n->weight,
+            .backup = n->backup,
+            .failed = gost_failmark_failed(n->mark, now, fails, timeout),
+        };
+        c->node[c->count++] = gost_node_ref(n);
+    }
+    return 0;
+}
+
+/* Let the script choose among those that have not failed (or all, when all have). */
+static int ask_script(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                      struct choice *c, size_t *index)
+{
+    size_t *origin = calloc(c->count, sizeof(*origin)), live = 0;
+    struct gost_node **offer = calloc(c->count, sizeof(*offer));
+    int rc = origin && offer ? 0 : gost_fail_code(GOST_ENOMEM);
+    for (int wanted = 0; rc == 0 && live == 0 && wanted < 2; wanted++)
+        for (size_t i = 0; i < c->count; i++)
+            if (c->candidate[i].failed == (wanted == 1)) {
+                offer[live] = c->node[i];
+                origin[live++] = i;
+            }
+    if (rc == 0)
+        rc = h->select(h->select_arg, conn, r, offer, live);
+    if (rc >= 0 && (size_t)rc < live) {
+        *index = origin[rc];
+        rc = 0;
+    } else if (rc >= 0) {
+        rc = gost_fail(GOST_ENONODE, "the selector chose none of %zu nodes", live);
+    }
+    free(origin);
+    free(offer);
+    return rc;
+}
+
+/* What the hash strategy goes by: the client's id, else its address. */
+static const char *hash_source(struct gost_conn *c, char *room)
+{
+    if (!c)
+        return "";
+    return c->client_id ? c->client_id : gost_sockaddr_host(&c->peer, room);
+}
+
+static int choose(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                  struct choice *c, size_t *index)
+{
+    char room[GOST_HOSTPORT_MAX];
+    if (h->select)
+        return ask_script(h, conn, r, c, index);
+    const char *hash = hash_source(conn, room);
+    *index = gost_select(&h->selector, c->candidate, c->count, hash, strlen(hash));
+    return 0;
+}
+
+int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                  struct gost_node **out)
+{
+    struct choice c = {0};
+    size_t index = 0;
+    *out = NULL;
+    if (h->bypass_count > 0) {
+        int skip = gost_bypasses_contain(h->bypass, h->bypass_count, gost_network_name(r->network),
+                                         &r->addr, NULL);
+        if (skip != 0)
+            return skip < 0 ? skip : 0;
+    }
+    int rc = choice_fill(h, r, &c);
+    if (rc == 0 && c.count == 0)
+        rc = gost_fail(GOST_ENONODE, "hop %s: %s", h->name,
+                       h->count ? "no node fits the request" : "it has no nodes");
+    if (rc == 0)
+        rc = choose(h, conn, r, &c, &index);
+    if (rc == 0)
+        *out = gost_node_ref(c.node[index]);
+    choice_free(&c);
+    return rc;
+}
+
+int gost_chain_new(const char *name, struct gost_chain **out)
+{
+    struct gost_chain *c = calloc(1, sizeof(*c));
+    if (!c || !(c->name = strdup(name))) {
+        free(c);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    c->refs = 1;
+    *out = c;
+    return 0;
+}
+
+struct gost_chain *gost_chain_ref(struct gost_chain *c)
+{
+    c->refs++;
+    return c;
+}
+
+void gost_chain_unref(struct gost_chain *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    if (c->script_drop)
+        c->script_drop(c);
+    for (size_t i = 0; i < c->count; i++)
+        gost_hop_unref(c->hop[i]);
+    free(c->hop);
+    free(c->name);
+    free(c);
+}
+
+int gost_chain_add(struct gost_chain *c, struct gost_hop *h)
+{
+    struct gost_hop **grown = realloc(c->hop, (c->count + 1) * sizeof(*grown));
+    if (!grown)
+        return gost_fail_code(GOST_ENOMEM);
+    c->hop = grown;
+    c->hop[c->count++] = gost_hop_ref(h);
+    return 0;
+}

@@ -1,0 +1,64 @@
+/**
+ * A hop: nodes of which one is chosen for each connection; and a chain: hops in travel order.
+ */
+#ifndef GOST_ROUTE_HOP_H
+#define GOST_ROUTE_HOP_H
+
+#include "core/policy/select.h"
+#include "core/route/node.h"
+
+struct gost_hop {
+    uint32_t refs;
+    char *name;
+    struct gost_node **node; /**< owned references */
+    size_t count;
+    struct gost_selector selector; /**< strategy and its state */
+    int max_fails;                 /**< 0: one */
+    int64_t fail_timeout;          /**< milliseconds; 0: ten seconds */
+    struct gost_bypass **bypass;   /**< owned references: destinations that skip this hop and later ones */
+    size_t bypass_count;
+    /**
+     * A script chooses instead of the strategy; NULL: none. May suspend.
+     * @param candidates  the nodes that fit and have not failed
+     * @return index of the chosen one, or a negative code
+     */
+    int (*select)(void *arg, struct gost_conn *c, const struct gost_request *r,
+                  struct gost_node *const *candidates, size_t count);
+    void *select_arg;
+    void (*select_drop)(void *arg);
+    void *script; /**< for the bindings */
+    void (*script_drop)(struct gost_hop *h);
+};
+
+int gost_hop_new(const char *name, struct gost_hop **out);
+struct gost_hop *gost_hop_ref(struct gost_hop *h);
+void gost_hop_unref(struct gost_hop *h);
+
+/** Append a node; the hop takes a reference of its own. @return 0 or GOST_ENOMEM */
+int gost_hop_add(struct gost_hop *h, struct gost_node *n);
+
+/**
+ * Choose a node for a request. Suspends if a bypass or a script does.
+ * @param[out] out  with a reference for the caller; NULL when the hop's bypass says to skip it
+ * @return 0, GOST_ENONODE with diag, or a script's negative code
+ */
+int gost_hop_pick(struct gost_hop *h, struct gost_conn *c, const struct gost_request *r,
+                  struct gost_node **out);
+
+struct gost_chain {
+    uint32_t refs;
+    char *name;
+    struct gost_hop **hop; /**< owned references */
+    size_t count;
+    void *script;
+    void (*script_drop)(struct gost_chain *c);
+};
+
+int gost_chain_new(const char *name, struct gost_chain **out);
+struct gost_chain *gost_chain_ref(struct gost_chain *c);
+void gost_chain_unref(struct gost_chain *c);
+
+/** Append a hop; the chain takes a reference of its own. @return 0 or GOST_ENOMEM */
+int gost_chain_add(struct gost_chain *c, struct gost_hop *h);
+
+#endif

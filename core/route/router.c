@@ -1,0 +1,286 @@
+#include "core/route/router.h"
+
+#include "core/base/buf.h"
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOPS_MAX = 32 };
+
+/* The nodes chosen for one attempt, and the carrier that leads to each. */
+struct way {
+    struct gost_node *node[HOPS_MAX]; /* with references */
+    struct gost_hop *hop[HOPS_MAX];   /* borrowed from the chain */
+    size_t count;
+    const struct gost_request *request;
+};
+
+/* The raw connection that the dialer of node `index` runs over. */
+struct leg {
+    struct gost_carrier base;
+    struct way *way;
+    size_t index;
+};
+
+static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out);
+
+static void node_failed(struct way *w, size_t index)
+{
+    gost_node_failed(w->node[index], w->hop[index]->max_fails);
+}
+
+/* Is it the node itself that failed, rather than what it was asked for? */
+static bool blames_node(int rc)
+{
+    return rc != GOST_EUPSTREAM && rc != GOST_EDENIED && rc != GOST_ETIMEDOUT &&
+           rc != GOST_ECANCELED && rc != GOST_ENOTSUP;
+}
+
+static int unix_connect(const struct gost_addr *addr, const struct gost_socket_options *options,
+                        uint64_t deadline, struct gost_stream **out)
+{
+    union gost_sockaddr to = {.un = {.sun_family = AF_UNIX}};
+    size_t n = strlen(addr->host);
+    if (n >= sizeof(to.un.sun_path))
+        return gost_fail(GOST_ECONFIG, "socket path of %zu bytes is too long", n);
+    memcpy(to.un.sun_path, addr->host, n);
+    if (to.un.sun_path[0] == '@')
+        to.un.sun_path[0] = '\0';
+    return gost_socket_connect(&to, options, deadline, out);
+}
+
+/* Connect without any node: look the name up in `hosts`, then by the resolver. */
+static int connect_direct(const struct gost_addr *addr, enum gost_network network,
+                          struct gost_hosts *hosts, struct gost_resolver *resolver,
+                          const struct gost_socket_options *options, uint64_t deadline,
+                          struct gost_stream **out)
+{
+    union gost_sockaddr found[8];
+    if (network == GOST_UNIX)
+        return unix_connect(addr, options, deadline, out);
+    size_t n = hosts ? gost_hosts_find(hosts, addr->host, strlen(addr->host), AF_UNSPEC, addr->port,
+                                       found, 8)
+                     : 0;
+    if (n > 0)
+        return gost_socket_race(found, n, options, deadline, out);
+    return gost_dial_host(addr->host[0] ? addr->host : "127.0.0.1", addr->port, resolver, options,
+                          deadline, out);
+}
+
+static int leg_open(struct gost_carrier *self, uint64_t deadline, struct gost_stream **out)
+{
+    struct leg *leg = gost_container_of(self, struct leg, base);
+    struct way *w = leg->way;
+    struct gost_node *n = w->node[leg->index];
+    if (leg->index == 0)
+        return connect_direct(&n->addr, n->network, n->hosts, n->resolver, &n->socket, deadline, out);
+    struct gost_node *before = w->node[leg->index - 1];
+    struct gost_request to_node = {.network = n->network, .addr = n->addr};
+    int rc = node_open(w, leg->index - 1, deadline, out);
+    if (rc != 0)
+        return rc;
+    rc = before->connector->kind->connect(before->connector, out, &to_node, deadline);
+    if (rc != 0) {
+        gost_stream_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Open a stream that speaks to node `index`, its dialer's handshakes done. */
+static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out)
+{
+    struct gost_node *n = w->node[index];
+    struct leg leg = {.base = {.open = leg_open, .host = n->addr.host}, .way = w, .index = index};
+    char text[GOST_HOSTPORT_MAX];
+    uint32_t fails = index > 0 ? gost_failmark_count(w->node[index - 1]->mark) : 0;
+    int rc = gost_dialer_open(n->dialer, &leg.base, deadline, out);
+    if (rc == 0) {
+        gost_node_worked(n);
+        return 0;
+    }
+    /* The node before took the blame already when it could not even be reached. */
+    if (rc != GOST_ECANCELED && (index == 0 || gost_failmark_count(w->node[index - 1]->mark) == fails))
+        node_failed(w, index);
+    return gost_fail_at(rc, "dial %s (%s)", n->name, gost_addr_format(&n->addr, text));
+}
+
+/* Choose a node of each hop; a hop whose bypass matches ends the way there. */
+static int way_choose(struct way *w, struct gost_chain *chain, struct gost_conn *c)
+{
+    if (chain->count == 0)
+        return gost_fail(GOST_ENONODE, "chain %s has no hops", chain->name);
+    for (size_t i = 0; i < chain->count; i++) {
+        struct gost_node *n;
+        if (i >= HOPS_MAX)
+            return gost_fail(GOST_ECONFIG, "chain %s has more than %d hops", chain->name, HOPS_MAX);
+        int rc = gost_hop_pick(chain->hop[i], c, w->request, &n);
+        if (rc != 0)
+            return gost_fail_at(rc, "chain %s", chain->name);
+        if (!n)
+            return 0;
+        w->hop[w->count] = chain->hop[i];
+        w->node[w->count++] = n;
+    }
+    return 0;
+}
+
+static void way_free(struct way *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        gost_node_unref(w->node[i]);
+}
+
+/* "node-0@1.2.3.4:80 > node-1@…", for logs. */
+static char *way_text(const struct way *w)
+{
+    struct gost_buf b;
+    char text[GOST_HOSTPORT_MAX];
+    gost_buf_create(&b, 4096);
+    for (size_t i = 0; i < w->count; i++)
+        gost_buf_printf(&b, "%s%s@%s", i ? " > " : "", w->node[i]->name,
+                        gost_addr_format(&w->node[i]->addr, text));
+    char *copy = b.len ? strndup((char *)b.data, b.len) : NULL;
+    gost_buf_destroy(&b);
+    return copy;
+}
+
+/* Through the chosen nodes to the target. */
+static int way_dial(struct way *w, uint64_t deadline, struct gost_stream **out)
+{
+    size_t last = w->count - 1;
+    struct gost_node *n = w->node[last];
+    char text[GOST_HOSTPORT_MAX], node[GOST_HOSTPORT_MAX];
+    int rc = node_open(w, last, deadline, out);
+    if (rc != 0)
+        return rc;
+    rc = n->connector->kind->connect(n->connector, out, w->request, deadline);
+    if (rc == 0)
+        return 0;
+    gost_stream_close(*out);
+    *out = NULL;
+    if (blames_node(rc))
+        node_failed(w, last);
+    return gost_fail_at(rc, "connect %s via %s (%s)", gost_addr_format(&w->request->addr, text),
+                        n->name, gost_addr_format(&n->addr, node));
+}
+
+/* `routed` tells whether any node was used; a chain that was bypassed altogether is direct. */
+static int chain_try(struct gost_chain *chain, struct gost_conn *c,
+                     const struct gost_request *request, uint64_t deadline, bool *routed,
+                     struct gost_stream **out, char **route)
+{
+    struct way *w = calloc(1, sizeof(*w));
+    if (!w)
+        return gost_fail_code(GOST_ENOMEM);
+    w->request = request;
+    int rc = way_choose(w, chain, c);
+    *routed = w->count > 0;
+    if (rc == 0 && *routed) {
+        free(*route);
+        *route = way_text(w);
+        rc = way_dial(w, deadline, out);
+    }
+    way_free(w);
+    free(w);
+    return rc;
+}
+
+int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
+                    const struct gost_request *request, uint64_t deadline, struct gost_stream **out,
+                    char **route)
+{
+    bool routed;
+    gost_chain_ref(chain);
+    int rc = chain_try(chain, c, request, deadline, &routed, out, route);
+    gost_chain_unref(chain);
+    if (rc == 0 && !routed)
+        rc = connect_direct(&request->addr, request->network, NULL, NULL, NULL, deadline, out);
+    return rc;
+}
+
+void gost_router_destroy(struct gost_router *r)
+{
+    gost_chain_unref(r->chain);
+    gost_hosts_unref(r->hosts);
+    gost_resolver_unref(r->resolver);
+    free(r->interface);
+    *r = (struct gost_router){0};
+}
+
+/* A host mapping or a configured resolver turns the name into an address before a chain sees it. */
+static int resolve_for_chain(struct gost_router *r, struct gost_request *request, uint64_t deadline)
+{
+    union gost_sockaddr found;
+    struct gost_addrs list = {0};
+    struct gost_addr *a = &request->addr;
+    char text[GOST_HOSTPORT_MAX];
+    if (request->network == GOST_UNIX || gost_ip_parse(a->host, 0, NULL) != 0)
+        return 0;
+    size_t n = r->hosts ? gost_hosts_find(r->hosts, a->host, strlen(a->host), AF_UNSPEC, a->port,
+                                          &found, 1)
+                        : 0;
+    if (n == 0 && r->resolver) {
+        int rc = gost_resolver_lookup(r->resolver, a->host, a->port, GOST_FAMILY_ANY, deadline, &list);
+        if (rc != 0)
+            return rc;
+        found = list.addr[0];
+        n = 1;
+        gost_addrs_destroy(&list);
+    }
+    if (n > 0)
+        strcpy(a->host, gost_sockaddr_host(&found, text));
+    return 0;
+}
+
+static int attempt(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
+                   struct gost_chain *chain, uint64_t deadline, struct gost_stream **out, char **route)
+{
+    bool routed = false;
+    int rc = 0;
+    free(*route);
+    *route = NULL;
+    if (chain) {
+        struct gost_request *resolved = malloc(sizeof(*resolved)); /* too big for a fiber's stack */
+        if (!resolved)
+            return gost_fail_code(GOST_ENOMEM);
+        *resolved = *request;
+        rc = resolve_for_chain(r, resolved, deadline);
+        if (rc == 0)
+            rc = chain_try(chain, c, resolved, deadline, &routed, out, route);
+        free(resolved);
+    }
+    if (rc == 0 && !routed)
+        rc = connect_direct(&request->addr, request->network, r->hosts, r->resolver, &r->socket,
+                            deadline, out);
+    return rc;
+}
+
+/* Is another attempt worth its time? */
+static bool retry_helps(int rc)
+{
+    return rc != GOST_ECANCELED && rc != GOST_EDENIED && rc != GOST_ECONFIG && rc != GOST_ENOMEM;
+}
+
+int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
+                     struct gost_chain *chain, bool direct, struct gost_stream **out, char **route)
+{
+    int rc = 0;
+    int64_t timeout = r->timeout == 0 ? GOST_DIAL_TIMEOUT : r->timeout;
+    chain = direct ? NULL : chain ? chain : r->chain;
+    if (chain)
+        gost_chain_ref(chain); /* a reload may drop it while we wait */
+    for (int i = 0; i <= r->retries; i++) {
+        rc = attempt(r, c, request, chain, gost_deadline_in(timeout), out, route);
+        if (rc == 0 || !retry_helps(rc))
+            break;
+        if (i < r->retries && c)
+            gost_conn_log(c, GOST_LOG_WARN, "attempt %d of %d: %s", i + 1, r->retries + 1,
+                          gost_diag_text(rc));
+    }
+    gost_chain_unref(chain);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/**
+ * A session: one client connection from accept to close, with its fiber first and its pump then.
+ */
+#ifndef GOST_ROUTE_SESSION_H
+#define GOST_ROUTE_SESSION_H
+
+#include "core/net/pump.h"
+#include "core/route/service.h"
+
+struct gost_session {
+    struct gost_conn conn;
+    struct gost_service *service; /**< a reference */
+    struct gost_list link;        /**< in service->sessions */
+    struct gost_list all;         /**< in the worker's list */
+    struct gost_fiber *fiber;     /**< while it serves; NULL once the pump runs */
+    struct gost_pump pump;        /**< once `pumping` */
+    bool pumping;                 /**< both streams belong to the pump */
+    bool pumped;                  /**< and it has ended */
+    bool quiet;                   /**< its end is nobody's interest */
+    uint64_t in, out;             /**< bytes that handlers moved themselves */
+    uint32_t served_as;           /**< nesting of serve_as */
+    void *script;                 /**< the Lua object, while one exists */
+    void (*script_drop)(struct gost_session *s);
+};
+
+static inline struct gost_session *gost_session_of(struct gost_conn *c)
+{
+    return gost_container_of(c, struct gost_session, conn);
+}
+
+/** Begin to serve a stream; owns it. Ends by itself. */
+void gost__session_start(struct gost_service *service, struct gost_stream **stream,
+                         const union gost_sockaddr *peer);
+
+/** End it soon, whatever it does. */
+void gost_session_kill(struct gost_session *s);
+
+/** Hand the client's stream and `*up` to the pump. @return 0 */
+int gost__session_relay(struct gost_session *s, struct gost_stream **up);
+
+/**
+ * Move the bytes through the service's stream hook, on fibers, until both directions ended; suspends.
+ * @return 0 or a negative code
+ */
+int gost__session_copy(struct gost_session *s, struct gost_stream **up);
+
+/** Bytes so far: received from the client, sent to it. */
+void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *out);
+
+/** The operations that handlers use (session_ops.c). */
+extern const struct gost_conn_ops gost__session_ops;
+
+#endif

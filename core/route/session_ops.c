@@ -1,0 +1,254 @@
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/route/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIALS_MAX = 16, SERVE_AS_MAX = 4 };
+
+static bool op_needs_auth(struct gost_conn *c)
+{
+    struct gost_service *sv = gost_session_of(c)->service;
+    return sv->wants_auth || sv->hooks.auth;
+}
+
+static int set_text(char **slot, const char *text)
+{
+    char *copy = text && *text ? strdup(text) : NULL;
+    if (text && *text && !copy)
+        return gost_fail_code(GOST_ENOMEM);
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+/* Ask the authers. `id` becomes the client's id. */
+static int ask_authers(struct gost_service *sv, const char *user, const char *password,
+                       const char *scheme, char **id)
+{
+    char room[GOST_CLIENT_ID_MAX];
+    struct gost_cred cred = {.user = user ? user : "",
+                             .user_len = user ? strlen(user) : 0,
+                             .password = password ? password : "",
+                             .password_len = password ? strlen(password) : 0,
+                             .scheme = scheme};
+    if (!user)
+        return gost_fail(GOST_EAUTH, "authentication failed: no credentials");
+    if (gost_authers_check(sv->auther, sv->auther_count, &cred, room) != 1)
+        return gost_fail(GOST_EAUTH, "authentication failed for user \"%.64s\"", user);
+    return set_text(id, room);
+}
+
+static int op_auth(struct gost_conn *c, const char *user, const char *password, const char *scheme)
+{
+    struct gost_service *sv = gost_session_of(c)->service;
+    char *id = NULL;
+    int rc = 1;
+    if (sv->hooks.auth)
+        rc = sv->hooks.auth(sv->hooks.arg, c, user, password, scheme, &id);
+    if (rc == 1)
+        rc = sv->wants_auth ? ask_authers(sv, user, password, scheme, &id) : 0;
+    if (rc == 0)
+        rc = set_text(&c->user, user);
+    if (rc == 0)
+        rc = set_text(&c->client_id, id);
+    free(id);
+    return rc;
+}
+
+/* Addresses that a script resolved, tried directly or (the first) through the chain. */
+static int dial_resolved(struct gost_session *s, struct gost_request *r, struct gost_chain *chain,
+                         bool direct, const union gost_sockaddr *found, size_t count,
+                         struct gost_stream **up)
+{
+    struct gost_router *router = &s->service->router;
+    char text[GOST_HOSTPORT_MAX];
+    if (direct || (!chain && !router->chain)) {
+        int64_t timeout = router->timeout == 0 ? GOST_DIAL_TIMEOUT : router->timeout;
+        return gost_socket_race(found, count, &router->socket, gost_deadline_in(timeout), up);
+    }
+    strcpy(r->addr.host, gost_sockaddr_host(&found[0], text));
+    return gost_router_dial(router, &s->conn, r, chain, false, up, &s->conn.route);
+}
+
+/* One dial as the script decided. `r` is a copy that may be changed. */
+static int dial_decided(struct gost_session *s, struct gost_request *r, struct gost_decision *d,
+                        struct gost_stream **up)
+{
+    struct gost_hooks *h = &s->service->hooks;
+    struct gost_conn *c = &s->conn;
+    union gost_sockaddr found[8];
+    bool direct = d->kind == GOST_ROUTE_DIRECT;
+    if (h->resolve && r->network != GOST_UNIX && gost_ip_parse(r->addr.host, 0, NULL) == 0) {
+        int n = h->resolve(h->arg, c, &r->addr, found, 8);
+        if (n < 0)
+            return gost_fail_at(n, "resolve %s", r->addr.host);
+        if (n > 0)
+            return dial_resolved(s, r, d->chain, direct, found, (size_t)n, up);
+    }
+    return gost_router_dial(&s->service->router, c, r, d->chain, direct, up, &c->route);
+}
+
+static int check_bypass(struct gost_session *s, const struct gost_request *r)
+{
+    struct gost_service *sv = s->service;
+    if (sv->bypass_count == 0)
+        return 0;
+    int rc = gost_bypasses_contain(sv->bypass, sv->bypass_count, gost_network_name(r->network),
+                                   &r->addr, NULL);
+    if (rc == 0)
+        return 0;
+    char text[GOST_HOSTPORT_MAX];
+    return gost_fail(GOST_EDENIED, "%s is denied by the service's bypass",
+                     gost_addr_format(&r->addr, text));
+}
+
+/* Ask the script where to go. Fills in `d` and replaces the address in `r`. */
+static int decide(struct gost_session *s, struct gost_request *r, struct gost_decision *d)
+{
+    struct gost_hooks *h = &s->service->hooks;
+    char text[GOST_HOSTPORT_MAX];
+    int rc = h->route ? h->route(h->arg, &s->conn, r, d) : 0;
+    if (rc != 0)
+        return gost_fail_at(rc, "route");
+    if (d->kind == GOST_ROUTE_DENY)
+        return gost_fail(GOST_EDENIED, "%s is denied by the route hook",
+                         gost_addr_format(&r->addr, text));
+    if (d->addr.host[0])
+        r->addr = d->addr;
+    return 0;
+}
+
+/* Dial, and again while the script asks for it. */
+static int dial(struct gost_session *s, struct gost_request *r, struct gost_decision *d,
+                struct gost_stream **up)
+{
+    struct gost_hooks *h = &s->service->hooks;
+    int rc = 0;
+    for (int i = 0; i < DIALS_MAX; i++) {
+        rc = dial_decided(s, r, d, up);
+        if (rc == 0 || rc == GOST_ECANCELED || !h->dial_error)
+            break;
+        struct gost_diag kept = *gost__diag_self;
+        if (h->dial_error(h->arg, &s->conn, r, rc) != 1) {
+            *gost__diag_self = kept;
+            break;
+        }
+    }
+    return rc;
+}
+
+static int dial_request(struct gost_conn *c, const struct gost_request *request,
+                        struct gost_stream **up)
+{
+    struct gost_session *s = gost_session_of(c);
+    struct gost_hooks *h = &s->service->hooks;
+    char text[GOST_HOSTPORT_MAX];
+    *up = NULL;
+    int rc = set_text(&c->target, request->network == GOST_UNIX
+                                      ? request->addr.host
+                                      : gost_addr_format(&request->addr, text));
+    struct { /* on the heap: fiber stacks are small */
+        struct gost_request request;
+        struct gost_decision decision;
+    } *w = rc == 0 ? calloc(1, sizeof(*w)) : NULL;
+    if (!w)
+        return gost_fail_code(GOST_ENOMEM);
+    w->request = *request;
+    rc = decide(s, &w->request, &w->decision);
+    if (rc == 0)
+        rc = check_bypass(s, &w->request);
+    if (rc == 0)
+        rc = dial(s, &w->request, &w->decision, up);
+    gost_chain_unref(w->decision.chain);
+    free(w);
+    if (rc == 0 && h->connect)
+        h->connect(h->arg, c, *up);
+    if (rc == 0)
+        gost_conn_log(c, GOST_LOG_DEBUG, "connected to %s", c->target);
+    return rc;
+}
+
+static int op_dial(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up)
+{
+    return dial_request(c, request, up);
+}
+
+static bool op_has_forwarder(struct gost_conn *c)
+{
+    return gost_session_of(c)->service->forwarder != NULL;
+}
+
+/* Where a forwarder's node leads: its own address, or the requested host when it has none. */
+static void aim(struct gost_request *r, const struct gost_node *n)
+{
+    if (n->network_set)
+        r->network = n->network;
+    if (n->addr.host[0] || n->addr.port)
+        r->addr = n->addr;
+}
+
+static int op_forward(struct gost_conn *c, const struct gost_request *request,
+                      struct gost_stream **up)
+{
+    struct gost_service *sv = gost_session_of(c)->service;
+    struct gost_node *n = NULL;
+    if (!sv->forwarder)
+        return gost_fail(GOST_ENONODE, "the service has no forwarder");
+    int rc = gost_hop_pick(sv->forwarder, c, request, &n);
+    if (rc == 0 && !n)
+        rc = gost_fail(GOST_EDENIED, "denied by the forwarder's bypass");
+    if (rc != 0)
+        return gost_fail_at(rc, "forwarder");
+    struct gost_request *r = malloc(sizeof(*r));
+    if (!r) {
+        gost_node_unref(n);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    *r = *request;
+    aim(r, n);
+    rc = dial_request(c, r, up);
+    free(r);
+    if (rc == 0)
+        gost_node_worked(n);
+    else if (c->route ? rc == GOST_EUPSTREAM : rc != GOST_EDENIED && rc != GOST_ECANCELED)
+        gost_node_failed(n, sv->forwarder->max_fails); /* a failure in the chain is not its fault */
+    rc = rc == 0 ? 0 : gost_fail_at(rc, "forward to %s", n->name);
+    gost_node_unref(n);
+    return rc;
+}
+
+static int op_relay(struct gost_conn *c, struct gost_stream **up)
+{
+    return gost__session_relay(gost_session_of(c), up);
+}
+
+static int op_serve_as(struct gost_conn *c, const char *kind)
+{
+    struct gost_session *s = gost_session_of(c);
+    struct gost_handler *h = gost__service_handler(s->service, kind);
+    if (!h)
+        return gost_fail(GOST_ENOTSUP, "the service does not speak %s", kind);
+    if (s->served_as++ >= SERVE_AS_MAX)
+        return gost_fail(GOST_ELIMIT, "handlers pass the connection around");
+    c->handler = h->kind->name;
+    return h->kind->serve(h, c);
+}
+
+static void op_count(struct gost_conn *c, uint64_t in, uint64_t out)
+{
+    gost_session_of(c)->in += in;
+    gost_session_of(c)->out += out;
+}
+
+const struct gost_conn_ops gost__session_ops = {
+    .needs_auth = op_needs_auth,
+    .auth = op_auth,
+    .dial = op_dial,
+    .forward = op_forward,
+    .has_forwarder = op_has_forwarder,
+    .relay = op_relay,
+    .serve_as = op_serve_as,
+    .count = op_count,
+};
