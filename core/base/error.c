@@ -2,6 +2,20 @@
 
 #include <uv.h>
 
+/* As uv_strerror, which allocates for codes that it does not know. */
+static const char *system_text(int rc)
+{
+    switch (rc) {
+#define XX(name, text)                                                                             \
+    case UV_##name:                                                                                \
+        return text;
+        UV_ERRNO_MAP(XX)
+#undef XX
+    default:
+        return "unknown error";
+    }
+}
+
 const char *gost_strerror(int rc)
 {
     switch (rc) {
@@ -20,7 +34,7 @@ const char *gost_strerror(int rc)
     case GOST_WANT_WRITE:
         return "would block";
     default:
-        return uv_strerror(rc);
+        return system_text(rc);
     }
 }
 

@@ -175,7 +175,8 @@ int gost_option_set_number(void *settings, const struct gost_option *o, double v
             return gost_fail(GOST_ECONFIG, "invalid value %g, expected a whole number", value);
         return set_int(settings, o, (int64_t)value);
     case GOST_OPT_DURATION:
-        *(int64_t *)field(settings, o) = (int64_t)(value * 1000);
+        /* as in text, a tiny positive one must not become 0 */
+        *(int64_t *)field(settings, o) = value > 0 && value < 0.001 ? 1 : (int64_t)(value * 1000);
         return 0;
     case GOST_OPT_SIZE:
         if (value < 0)
