@@ -15,6 +15,17 @@ function Gost.program()
   return os.getenv "GOST_LUA" or build .. "/gost-lua"
 end
 
+---Under TSan there are to be threads: four workers, unless the spec says how many.
+---@param words string[]
+---@return string[] more
+local function threads(words)
+  local flags = tostring(words[1] or ""):find "^%-"
+  for _, word in ipairs(words) do
+    flags = flags and not tostring(word):find "^%-%-?workers"
+  end
+  return os.getenv "GOST_TREE" == "tsan" and flags and { "--workers", "4" } or {}
+end
+
 local function listening(self)
   self.addrs, self.ports = {}, {}
   for addr in self:output():gmatch 'listening on ([^%s"]+)' do
@@ -41,6 +52,9 @@ function Gost.start(spec)
     argv[#argv + 1] = word
   end
   argv[#argv + 1] = Gost.program()
+  for _, word in ipairs(threads(spec)) do
+    argv[#argv + 1] = word
+  end
   for _, word in ipairs(spec) do
     argv[#argv + 1] = word
     wanted = wanted + (tostring(word):find "^%-?%-L" and 1 or 0)
