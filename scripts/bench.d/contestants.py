@@ -23,8 +23,9 @@ PACKAGES = {
 }
 
 ABOUT = {
-    "gost-lua": "--workers 1",
-    "gost-lua-2": "--workers 2",
+    "gost-lua": "1 worker",
+    "gost-lua -L": "the command line instead of examples/proxy.lua",
+    "gost-lua-2": "2 workers",
     "haproxy": "mode tcp, defaults, nbthread 1",
     "haproxy-2": "mode tcp, defaults, nbthread 2",
     "haproxy-tuned": "splice-auto, 1 MiB pipes, nbthread 1",
@@ -120,8 +121,15 @@ def gost_get(site):
     return [Command(site.gost("-L", f"http://127.0.0.1:{port}?keepalive=true"), port)]
 
 
-def gost_start(site):
-    """What most people start: one port that takes SOCKS and HTTP."""
+def gost_script(site):
+    """examples/proxy.lua: one port that takes SOCKS and HTTP, with Lua to be loaded first."""
+    port = free_port()
+    script = os.path.join(os.path.dirname(os.path.dirname(HERE)), "examples", "proxy.lua")
+    return [Command(["/usr/bin/env", f"GOST_ADDR=127.0.0.1:{port}", site.gost_lua, script], port)]
+
+
+def gost_flags(site):
+    """The same by the command line."""
     port = free_port()
     return [Command(site.gost("-L", f"auto://127.0.0.1:{port}"), port)]
 
@@ -256,7 +264,8 @@ SERVICES = {
     "reverse": {"gost-lua": gost_reverse},
     "udp": {"gost-lua": gost_udp, "nginx": nginx_udp, "socat": socat_udp},
     "socks-udp": {"gost-lua": gost_socks_udp, "dante": dante},
-    "start": {"gost-lua": gost_start, "haproxy": haproxy_tcp(), "nginx": nginx_tcp,
+    "start": {"gost-lua": gost_script, "gost-lua -L": gost_flags,
+              "haproxy": haproxy_tcp(), "nginx": nginx_tcp,
               "microsocks": microsocks, "tinyproxy": tinyproxy, "dante": dante, "squid": squid},
     "config": {"gost-lua": None},
 }
