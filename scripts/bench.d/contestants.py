@@ -1,7 +1,7 @@
 """gost-lua and its peers: how each is started for each service, on loopback, from a temp directory.
 
-A service is what a job needs ("tcp", "socks", "chain" …). Each contestant is a function that gets a
-Site and returns the programs to start in order; the last one's port is where the load goes.
+A service is what a job needs ("tcp", "socks", "chain" …). Each contestant is a function that gets
+a Site and returns the programs to start in order; the last one's port is where the load goes.
 """
 
 import os
