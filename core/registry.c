@@ -6,11 +6,13 @@
 #include <string.h>
 
 const struct gost_handler_kind *const gost_handler_kinds[] = {
+    &gost__http_handler,
     &gost__socks5_handler,
     NULL,
 };
 
 const struct gost_connector_kind *const gost_connector_kinds[] = {
+    &gost__http_connector,
     &gost__socks5_connector,
     NULL,
 };
