@@ -236,8 +236,11 @@ local PORTLESS = {
 local function bad_address(addr)
   local host, port = url.split_port(addr)
   if not port then
-    if host:find ":" and not host:find "^%[" then return ("%q: an IPv6 address needs brackets, as in [::1]:8080"):format(addr) end
-    if host:match "^%d+$" and tonumber(host) <= 65535 then return ("%q has no host, did you mean \":%s\"?"):format(addr, addr) end
+    if host:find ":" and not host:find "^%[" then
+      return ("%q: an IPv6 address needs brackets, as in [::1]:8080"):format(addr)
+    elseif host:match "^%d+$" and tonumber(host) <= 65535 then
+      return ("%q has no host, did you mean \":%s\"?"):format(addr, addr)
+    end
     return ("%q has no port"):format(addr)
   end
   if port:match "^%d+-%d+$" then return ("%q: a range of ports works only with -L"):format(addr) end
@@ -299,7 +302,8 @@ local function check_forwarder(c, service, path)
   local handler = service.handler or {}
   local forwarder = service.forwarder
   if FORWARDERS[handler.type or ""] and not forwarder and not truthy(handler.metadata, "sniffing") then
-    c.found:at(handler, "type", "strict", path .. ".handler", ("handler %q has no forwarder, so it has no target"):format(handler.type))
+    c.found:at(handler, "type", "strict", path .. ".handler",
+      ("handler %q has no forwarder, so it has no target"):format(handler.type))
   elseif forwarder and (forwarder.hop or forwarder.name) and #(forwarder.nodes or {}) > 0 then
     c.found:at(forwarder, "nodes", "strict", path .. ".forwarder", "nodes are ignored where a hop is named")
   end

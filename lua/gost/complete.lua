@@ -1,25 +1,66 @@
----Fill in what a configuration leaves to the program: names, and the kinds of components.
+---Fill in what a configuration leaves to the program: names, and the kinds of components; and spell
+---the options of components as the components do.
+local components = require "gost.schema.components"
+local option = require "gost.schema.option"
+
 local complete = {}
 
-local function default_component(owner, key, kind)
-  if not owner[key] then
-    owner[key] = {}
+---Does the component itself find this spelling (it ignores case, but no underscores)?
+local function spelt(found, key)
+  local lower = key:lower()
+  if found.key:lower() == lower or found.key:find("*", 1, true) then return true end
+  for _, alias in ipairs(found.aliases or {}) do
+    if alias:lower() == lower then return true end
   end
-  if type(owner[key]) == "table" and not owner[key].type then owner[key].type = kind end
+  return false
+end
+
+---`read_timeout: "5s"` becomes `readTimeout`; "yes" becomes true.
+local function spell_options(metadata, index)
+  if type(metadata) ~= "table" or not index then return end
+  local renamed = {}
+  for key, value in pairs(metadata) do
+    local found = components.find(index, key)
+    if found then
+      if found.type == "bool" or found.type == "int" then
+        local meant = option.value(found, value)
+        if meant ~= nil then metadata[key] = meant end
+      end
+      if not spelt(found, key) then renamed[key] = found.key end
+    end
+  end
+  for key, name in pairs(renamed) do
+    if metadata[name] == nil then metadata[name] = metadata[key] end
+    metadata[key] = nil
+  end
+end
+
+local DEFAULT_TYPE = { handler = "auto", listener = "tcp", connector = "http", dialer = "tcp" }
+
+local function complete_component(owner, kind)
+  owner[kind] = owner[kind] or {}
+  local component = owner[kind]
+  if type(component) ~= "table" then return end
+  component.type = component.type or DEFAULT_TYPE[kind]
+  spell_options(component.metadata, components.index(kind, component.type))
 end
 
 local function complete_nodes(nodes)
   for i, node in ipairs(nodes or {}) do
     if type(node) == "table" then
       node.name = node.name or ("node-%d"):format(i - 1)
-      default_component(node, "connector", "http")
-      default_component(node, "dialer", "tcp")
+      complete_component(node, "connector")
+      complete_component(node, "dialer")
+      spell_options(node.metadata, components.fixed_index "node")
     end
   end
 end
 
 local function complete_hops(hops)
-  for _, hop in ipairs(hops or {}) do complete_nodes(hop.nodes) end
+  for _, hop in ipairs(hops or {}) do
+    spell_options(hop.metadata, components.fixed_index "hop")
+    complete_nodes(hop.nodes)
+  end
 end
 
 ---Names that no other service has: service-0, service-1 …
@@ -90,10 +131,12 @@ function complete.configuration(configuration)
   name_services(configuration.services)
   for _, service in ipairs(configuration.services) do
     service.addr = service.addr or ""
-    default_component(service, "handler", "auto")
-    default_component(service, "listener", "tcp")
+    complete_component(service, "handler")
+    complete_component(service, "listener")
+    spell_options(service.metadata, components.fixed_index "service")
     for i, node in ipairs(service.forwarder and service.forwarder.nodes or {}) do
       node.name = node.name or ("target-%d"):format(i - 1)
+      spell_options(node.metadata, components.fixed_index "node")
     end
   end
   complete_hops(configuration.hops)

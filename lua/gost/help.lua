@@ -28,12 +28,21 @@ local function columns(rows, indent)
   return table.concat(lines, "\n")
 end
 
+---Flags that GOST has as well, with one dash there.
+local ONE_DASH = { api = true, metrics = true, help = true }
+
+---A flag with its value: "-L URL".
+---@param flag gost.Flag
+function help.flag(flag)
+  local dash = (#flag.name <= 2 or ONE_DASH[flag.name]) and "-" or "--"
+  return dash .. flag.name .. (flag.value and " " .. flag.value or "")
+end
+
 ---@return string
 function help.usage()
   local flags = {}
   for _, flag in ipairs(commandline.flags) do
-    local dash = #flag.name > 2 and flag.name ~= "api" and flag.name ~= "metrics" and flag.name ~= "help" and "--" or "-"
-    flags[#flags + 1] = { dash .. flag.name .. (flag.value and " " .. flag.value or ""), flag.help .. (flag.many and " (repeatable)" or "") }
+    flags[#flags + 1] = { help.flag(flag), flag.help .. (flag.many and " (repeatable)" or "") }
   end
   return table.concat({
     "usage: gost-lua [flags] [-- flags…]",
@@ -118,7 +127,9 @@ function help.main(args, out, err)
   end
   local found, candidates = {}, {}
   for _, kind in ipairs(KINDS) do
-    if components.get(kind, name) and (#args == 1 or args[1] == kind) then found[#found + 1] = help.component(kind, name) end
+    if components.get(kind, name) and (#args == 1 or args[1] == kind) then
+      found[#found + 1] = help.component(kind, name)
+    end
     for _, other in ipairs(components.names(kind)) do candidates[#candidates + 1] = other end
   end
   if schema.objects[name] and #args == 1 then found[#found + 1] = help.object(name) end

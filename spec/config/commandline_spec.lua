@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---Flags, sources and the order in which they count.
 local library = require "spec.config.library"
 library.load()

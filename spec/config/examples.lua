@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---Command lines and the configurations that GOST 3.3 makes of them (as `-O yaml` prints them), by number.
 return {
   [1] = {

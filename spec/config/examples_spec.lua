@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---What command lines become, as `-O yaml` prints it: as with GOST 3.3, but for the cases listed below
 ---(each of them is a line of docs/differences.md).
 local library = require "spec.config.library"

@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---Gives the specs of the configuration what they need: the two C modules, and components with known options.
 local library = {}
 

@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---Wrong files and wrong command lines, each with exactly what `-t` says about it.
 local library = require "spec.config.library"
 

@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---YAML and JSON text: values, places, limits.
 local library = require "spec.config.library"
 library.load()

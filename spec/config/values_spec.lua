@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 ---Conversions of single values.
 local library = require "spec.config.library"
 

@@ -103,10 +103,14 @@ local function consume(s, meta, make, fail)
   end
   local conns, rate = positive "climiter", positive "rlimiter"
   if conns then
-    s.climiter = make("climiters", "climiter", function(name) return { name = name, limits = { "$ " .. conns } } end)
+    s.climiter = make("climiters", "climiter", function(name)
+      return { name = name, limits = { "$ " .. conns } }
+    end)
   end
   if rate then
-    s.rlimiter = make("rlimiters", "rlimiter", function(name) return { name = name, limits = { "$ " .. rate } } end)
+    s.rlimiter = make("rlimiters", "rlimiter", function(name)
+      return { name = name, limits = { "$ " .. rate } }
+    end)
   end
 end
 
@@ -116,7 +120,8 @@ end
 local function places(u, handler, listener)
   if service.PATH[handler] or service.PATH[listener] then
     if u.host == "" then return { u.path }, {} end
-    return { u.host }, { u.path:gsub("^/+", ""):gsub("/+$", "") ~= "" and u.path:gsub("^/+", ""):gsub("/+$", "") or nil }
+    local target = u.path:gsub("^/+", ""):gsub("/+$", "")
+    return { u.host }, { target ~= "" and target or nil }
   end
   local targets, message = address.targets(u.path)
   if not targets then return nil, message end

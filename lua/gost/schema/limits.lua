@@ -44,7 +44,9 @@ end
 ---@param line string
 function limits.conn(line)
   local words = split(line)
-  if #words ~= 2 then return nil, ("%q is not a limit, write \"<key> <count>\", for example \"$ 1000\""):format(line) end
+  if #words ~= 2 then
+    return nil, ("%q is not a limit, write \"<key> <count>\", for example \"$ 1000\""):format(line)
+  end
   local ok, message = check_key(words[1])
   if ok and not words[2]:match "^%d+$" then
     ok, message = nil, ("%q is not a whole number"):format(words[2])
@@ -55,7 +57,9 @@ end
 ---@param line string
 function limits.rate(line)
   local words = split(line)
-  if #words ~= 2 then return nil, ("%q is not a limit, write \"<key> <rate>\", for example \"$ 10\""):format(line) end
+  if #words ~= 2 then
+    return nil, ("%q is not a limit, write \"<key> <rate>\", for example \"$ 10\""):format(line)
+  end
   local ok, message = check_key(words[1])
   if ok and not words[2]:match "^%d*%.?%d+$" and not words[2]:match "^%d+%.?$" then
     ok, message = nil, ("%q is not a number"):format(words[2])

@@ -1,0 +1,307 @@
+---From a checked configuration (canonical tables, see gost.schema) to objects of the core.
+---
+---A reference in a configuration is a name of another list; scripts may put the thing itself there:
+---a table, a function, or an object that was built already.
+local components = require "gost.schema.components"
+local core = require "gost.core"
+local duration = require "gost.duration"
+local metadata = require "gost.metadata"
+
+---@class gost.Builder
+---@field configuration table
+---@field scope string                  prefix of names that workers share
+---@field shared boolean                listeners share their ports with other workers
+---@field made table<string, table<any, userdata>>   by list, then by name or definition
+local Builder = {}
+Builder.__index = Builder
+
+local build = {}
+
+local function milliseconds(seconds)
+  return seconds and math.floor(seconds * 1000 + 0.5) or nil
+end
+
+---@param configuration table
+---@param options? { shared?: boolean }
+---@return gost.Builder
+function build.new(configuration, options)
+  return setmetatable({
+    configuration = configuration,
+    shared = options and options.shared or false,
+    made = {},
+  }, Builder)
+end
+
+local function by_name(list, name)
+  for _, entry in ipairs(list or {}) do
+    if entry.name == name then return entry end
+  end
+end
+
+---The object for a reference; made once for each name or definition.
+---@param list string           "bypasses", "chains" …
+---@param ref any               name, definition, function or object
+---@param make fun(self: gost.Builder, definition: any, name: string?): userdata
+function Builder:get(list, ref, make)
+  if type(ref) == "userdata" then return ref end
+  if type(ref) == "table" and type(ref.object) == "function" then return ref:object(self) end
+  local made = self.made[list] or {}
+  self.made[list] = made
+  if made[ref] then return made[ref] end
+  local definition, name = ref, nil
+  if type(ref) == "string" then
+    definition, name = by_name(self.configuration[list], ref), ref
+    if not definition then error(("there is no %q in %s"):format(ref, list), 0) end
+  end
+  made[ref] = make(self, definition, name)
+  return made[ref]
+end
+
+---A single reference and a list of them, as objects.
+function Builder:all(list, one, more, make)
+  local objects = {}
+  if one ~= nil then objects[1] = self:get(list, one, make) end
+  for _, ref in ipairs(more or {}) do objects[#objects + 1] = self:get(list, ref, make) end
+  return #objects > 0 and objects or nil
+end
+
+-- policies --------------------------------------------------------------------------------------
+
+---A list of patterns, one of which may be a function; or a definition as in a file.
+local function patterns(definition)
+  if type(definition) == "function" then return { fn = definition } end
+  local list, fn = {}, definition.fn
+  for _, item in ipairs(definition.matchers or definition) do
+    if type(item) == "function" then fn = item else list[#list + 1] = item end
+  end
+  return { whitelist = definition.whitelist, network = definition.network, matchers = list, fn = fn }
+end
+
+local function make_bypass(_, definition)
+  return core.bypass(patterns(definition))
+end
+
+---Names among the patterns are looked up once, now.
+local function make_admission(_, definition)
+  local one = patterns(definition)
+  local found = {}
+  for _, pattern in ipairs(one.matchers or {}) do
+    if pattern:match "^[%x:%.%*/%-]+$" or pattern:find "[:/]" then
+      found[#found + 1] = pattern
+    else
+      local addresses, message = core.lookup(pattern)
+      if not addresses then core.log("warn", ("admission: %s"):format(message)) end
+      table.move(addresses or {}, 1, addresses and #addresses or 0, #found + 1, found)
+    end
+  end
+  one.matchers = found
+  return core.admission(one)
+end
+
+local function read_file(path)
+  local file, message = io.open(path, "rb")
+  if not file then error(message, 0) end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function make_auther(_, definition)
+  if type(definition) == "function" then return core.auther { fn = definition } end
+  return core.auther {
+    users = definition.auths or (definition.username and { definition }) or {},
+    lines = definition.file and read_file(definition.file.path) or nil,
+    fn = definition.fn,
+  }
+end
+
+local function make_hosts(_, definition)
+  return core.hosts { mappings = definition.mappings or definition }
+end
+
+local function make_resolver(_, definition)
+  local servers = {}
+  for i, server in ipairs(definition.nameservers or definition) do
+    if type(server) == "string" then server = { addr = server } end
+    servers[i] = {
+      addr = server.addr, prefer = server.prefer, only = server.only, async = server.async,
+      ttl_ms = milliseconds(server.ttl), timeout_ms = milliseconds(server.timeout),
+    }
+  end
+  return core.resolver(servers)
+end
+
+function Builder:bypasses(owner)
+  return self:all("bypasses", owner.bypass, owner.bypasses, make_bypass)
+end
+
+local function limiter(kind)
+  return function(_, definition, name)
+    return core[kind] { name = name, limits = definition.limits or definition }
+  end
+end
+
+-- nodes, hops, chains ---------------------------------------------------------------------------
+
+---Options that a node has itself or takes over from its hop.
+local function socket_options(node, hop)
+  local function value(key)
+    local found = metadata.get(node.metadata, key)
+    if found == nil and hop then found = metadata.get(hop.metadata, key) end
+    return found
+  end
+  return value "interface", math.tointeger(tonumber(value "so_mark")), value "proxyProtocol"
+end
+
+local function refuse(what, value)
+  if value ~= nil and value ~= 0 and value ~= "0" and value ~= "" then
+    error(("not implemented yet: %s"):format(what), 0)
+  end
+end
+
+---@param node table
+---@param hop table      the definition it stands in
+---@param scope string
+function Builder:node(node, hop, scope)
+  if type(node) == "table" and type(node.object) == "function" then return node:object(self, scope) end
+  local interface, mark, proxy = socket_options(node, hop)
+  refuse(("proxyProtocol of node %s"):format(node.name), proxy)
+  local hosts, resolver = node.hosts or hop.hosts, node.resolver or hop.resolver
+  return core.node {
+    name = node.name, scope = scope, addr = node.addr or "", network = node.network,
+    connector = node.connector, dialer = node.dialer and self:dialer(node.dialer) or nil,
+    interface = interface, mark = mark,
+    weight = tonumber(metadata.get(node.metadata, "weight")),
+    backup = metadata.bool(node.metadata, "backup"),
+    max_fails = tonumber(metadata.get(node.metadata, "maxFails")),
+    fail_timeout_ms = milliseconds(metadata.duration(node.metadata, "failTimeout")),
+    bypasses = self:bypasses(node),
+    hosts = hosts and self:get("hosts", hosts, make_hosts),
+    resolver = resolver and self:get("resolvers", resolver, make_resolver),
+  }
+end
+
+---TLS fine points lie one level deeper in files than in the core's table.
+local function flat_tls(tls)
+  if not tls then return nil end
+  local flat = {}
+  for key, value in pairs(tls) do
+    if key ~= "options" then flat[key] = value end
+  end
+  for key, value in pairs(tls.options or {}) do flat["options." .. key] = value end
+  return flat
+end
+
+function Builder:dialer(dialer)
+  return { type = dialer.type, metadata = dialer.metadata, tls = flat_tls(dialer.tls) }
+end
+
+---@param hop table
+---@param scope string
+function Builder:hop(hop, scope)
+  if type(hop) == "userdata" then return hop end
+  if type(hop.object) == "function" then return hop:object(self, scope) end
+  local selector, nodes = hop.selector or {}, {}
+  for i, node in ipairs(hop.nodes or {}) do nodes[i] = self:node(node, hop, scope) end
+  local select = type(selector) == "function" and selector or selector.fn
+  if select then selector = {} end
+  return core.hop {
+    name = hop.name or scope, nodes = nodes, strategy = selector.strategy,
+    max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
+    bypasses = self:bypasses(hop), select = select,
+  }
+end
+
+local function make_hop(self, definition, name)
+  return self:hop(definition, name or "hop")
+end
+
+---An inline hop has nodes of its own; one with a name alone means that of the list.
+local function inline(hop)
+  return type(hop) == "userdata" or hop.nodes ~= nil or hop.object ~= nil or not hop.name
+end
+
+local function make_chain(self, chain, name)
+  local hops = {}
+  for i, hop in ipairs(chain.hops or {}) do
+    local scope = ("%s/%s"):format(name or chain.name or "chain", hop.name or i)
+    hops[i] = inline(hop) and self:hop(hop, scope) or self:get("hops", hop.name, make_hop)
+  end
+  return core.chain { name = name or chain.name, hops = hops }
+end
+
+---@param ref any
+---@return userdata chain
+function Builder:chain(ref)
+  return self:get("chains", ref, make_chain)
+end
+
+-- services --------------------------------------------------------------------------------------
+
+function Builder:forwarder(service)
+  local forwarder = service.forwarder
+  if not forwarder then return nil end
+  if forwarder.hop then return self:get("hops", forwarder.hop, make_hop) end
+  return self:hop({
+    name = service.name, nodes = forwarder.nodes, selector = forwarder.selector,
+  }, "forwarder/" .. service.name)
+end
+
+---@return userdata[]? authers
+---@return boolean wants_auth
+function Builder:authers(handler)
+  local authers = self:all("authers", handler.auther, handler.authers, make_auther)
+  if not authers and handler.auth and handler.auth.username then
+    authers = { make_auther(self, handler.auth) }
+  end
+  return authers, authers ~= nil
+end
+
+local SERVICE_METADATA = { "proxyProtocol", "netns", "netns.out", "preUp", "postUp", "preDown", "postDown" }
+
+local function check_service(service)
+  for _, key in ipairs(SERVICE_METADATA) do
+    refuse(("%s of service %s"):format(key, service.name), metadata.get(service.metadata, key))
+  end
+  refuse(("skipauth of service %s"):format(service.name), metadata.get(service.handler.metadata, "skipauth"))
+  refuse(("tls of the handler of service %s"):format(service.name), service.handler.tls and "tls")
+end
+
+---@param service table   canonical
+---@param on? table       hooks
+---@return userdata
+function Builder:service(service, on)
+  check_service(service)
+  local handler, listener = service.handler, service.listener
+  local chain = handler.chain or listener.chain
+  if metadata.bool(service.metadata, "ignoreChain") then chain = nil end
+  local authers, wants_auth = self:authers(handler)
+  local component = components.get("handler", handler.type)
+  if wants_auth and component and component.no_auth then
+    error(("handler %s of service %s cannot ask for credentials"):format(handler.type, service.name), 0)
+  end
+  return core.service {
+    name = service.name, addr = service.addr, shared = self.shared,
+    handler = { type = handler.type, metadata = handler.metadata },
+    listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
+    chain = chain and self:chain(chain), forwarder = self:forwarder(service),
+    hosts = service.hosts and self:get("hosts", service.hosts, make_hosts),
+    resolver = service.resolver and self:get("resolvers", service.resolver, make_resolver),
+    retries = handler.retries,
+    dial_timeout_ms = milliseconds(metadata.duration(service.metadata, "dialTimeout")),
+    interface = metadata.get(service.metadata, "interface"),
+    mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
+    admissions = self:all("admissions", service.admission, service.admissions, make_admission),
+    bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth,
+    limiter = service.limiter and self:get("limiters", service.limiter, limiter "traffic_limiter"),
+    limiter_scope = metadata.get(service.metadata, "limiter.scope"),
+    climiter = service.climiter and self:get("climiters", service.climiter, limiter "conn_limiter"),
+    rlimiter = service.rlimiter and self:get("rlimiters", service.rlimiter, limiter "rate_limiter"),
+    on = on,
+  }
+end
+
+build.milliseconds = milliseconds
+build.parse_duration = duration.parse
+
+return build
