@@ -243,9 +243,12 @@ struct gost__query *gost__query_take(struct gost_resolver *r, const char *key,
 
 int gost__query_wait(struct gost__query *q, uint64_t deadline)
 {
-    struct waiter w = {.fiber = gost_fiber_self()};
+    struct waiter *w = malloc(sizeof(*w));
     int rc = 0;
-    gost_list_add(&q->waiters, &w.link);
+    if (!w)
+        return gost_fail_code(GOST_ENOMEM);
+    w->fiber = gost_fiber_self();
+    gost_list_add(&q->waiters, &w->link);
     while (rc == 0 && !q->done) {
         uint64_t enough = q->found.count ? q->first_at + RESOLUTION_DELAY_MS : GOST_NEVER;
         if (enough <= gost_now())
@@ -254,7 +257,8 @@ int gost__query_wait(struct gost__query *q, uint64_t deadline)
         if (rc == GOST_ETIMEDOUT && q->found.count > 0)
             break; /* better some addresses than none */
     }
-    gost_list_remove(&w.link);
+    gost_list_remove(&w->link);
+    free(w);
     if (rc == GOST_ECANCELED)
         return rc;
     if (q->found.count > 0)

@@ -40,7 +40,7 @@ struct gost_resolver {
 
 struct gost__query {
     struct gost_resolver *resolver;
-    struct gost_list waiters; /**< struct waiter, on the fibers' stacks */
+    struct gost_list waiters; /**< struct waiter */
     unsigned refs;            /**< one while it is open, one per waiter */
     enum gost_family family;
     size_t server; /**< the one being asked */

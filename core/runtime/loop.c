@@ -147,7 +147,10 @@ static int loop_timeout(struct gost_loop *l, int limit)
 
 static bool uv_due(struct gost_loop *l)
 {
-    return uv_loop_alive(&l->uv) && uv_backend_timeout(&l->uv) == 0;
+    if (!uv_loop_alive(&l->uv))
+        return false;
+    uv_update_time(&l->uv); /* else its timers never seem to come nearer */
+    return uv_backend_timeout(&l->uv) == 0;
 }
 
 static void loop_run_uv(struct gost_loop *l)

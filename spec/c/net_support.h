@@ -72,6 +72,10 @@ static NET_UNUSED uint64_t net_clock(void)
 static NET_UNUSED void net_begin(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    if (!net_fds) { /* what libuv opens once for the whole process is no leak */
+        gost_loop_create(&net_loop);
+        gost_loop_destroy(&net_loop);
+    }
     net_fds = net_open_fds();
     CHECK_INT(gost_loop_create(&net_loop), 0);
     gost_loop_enter(&net_loop);
