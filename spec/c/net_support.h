@@ -7,6 +7,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/net/io.h"
 #include "core/net/linger.h"
 #include "core/net/pair.h"
@@ -55,18 +56,22 @@ static NET_UNUSED uint64_t net_clock(void)
 #define NET_UNTIL(cond)                                                                            \
     do {                                                                                           \
         uint64_t until_ = net_clock() + NET_PATIENCE_MS;                                           \
-        while (!(cond) && net_clock() < until_)                                                    \
+        bool met_;                                                                                 \
+        while (!(met_ = (cond)) && net_clock() < until_)                                           \
             gost_loop_step(&net_loop, 10);                                                         \
-        CHECK(cond);                                                                               \
+        if (!met_)                                                                                 \
+            CHECK(!"waited in vain for " #cond);                                                   \
     } while (0)
 
 /* The same on a fiber. */
 #define NET_AWAIT(cond)                                                                            \
     do {                                                                                           \
         uint64_t until_ = net_clock() + NET_PATIENCE_MS;                                           \
-        while (!(cond) && net_clock() < until_ && gost_fiber_sleep(1) == 0)                        \
+        bool met_;                                                                                 \
+        while (!(met_ = (cond)) && net_clock() < until_ && gost_fiber_sleep(1) == 0)               \
             ;                                                                                      \
-        CHECK(cond);                                                                               \
+        if (!met_)                                                                                 \
+            CHECK(!"waited in vain for " #cond);                                                   \
     } while (0)
 
 static NET_UNUSED void net_begin(void)
