@@ -44,7 +44,7 @@ static int size_blank(struct gost_chunked *c, uint8_t byte)
     return 0;
 }
 
-/** Leading zeros do not count, so that the digits bound the value; their line's limit bounds them. */
+/** Leading zeros do not count, so that the digits bound the value. The line's limit bounds them. */
 static int size_byte(struct gost_chunked *c, uint8_t byte)
 {
     int digit = hex_digit(byte);

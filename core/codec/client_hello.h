@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 enum {
-    GOST_CLIENT_HELLO_MAX = 20480, /**< bytes with the headers of the records; longer is GOST_ELIMIT */
+    GOST_CLIENT_HELLO_MAX = 20480, /**< bytes with the records' heads; longer is GOST_ELIMIT */
     GOST_CLIENT_HELLO_BODY_MAX = 16384,
     GOST_CLIENT_HELLO_CIPHERS = 64,
     GOST_CLIENT_HELLO_VERSIONS = 8,
@@ -31,8 +31,8 @@ struct gost_client_hello {
 
 /**
  * Decode the first records of a connection.
- * @return bytes up to the end of the hello; 0: incomplete; GOST_EPROTO: this is no ClientHello, or a
- *         malformed one, or a server name with control characters; GOST_ELIMIT
+ * @return bytes up to the end of the hello; 0: incomplete; GOST_EPROTO: this is no ClientHello, or
+ *         a malformed one, or a server name with control characters; GOST_ELIMIT
  */
 ssize_t gost_client_hello_decode(struct gost_client_hello *out, const uint8_t *p, size_t n);
 

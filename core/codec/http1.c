@@ -119,8 +119,8 @@ static int request_line(struct gost_http1 *out, const char *p, size_t n, bool co
     /* GOST asks for a UDP association with no target at all: "CONNECT  HTTP/1.1" */
     if (out->target.n == 0 && !gost_slice_is(out->method, "CONNECT"))
         return gost_fail(GOST_EPROTO, "an HTTP request without a target");
-    if (out->target.n > 0 && (memchr(out->target.p, ' ', out->target.n) ||
-                              memchr(out->target.p, '\t', out->target.n)))
+    if (out->target.n > 0 &&
+        (memchr(out->target.p, ' ', out->target.n) || memchr(out->target.p, '\t', out->target.n)))
         return gost_fail(GOST_EPROTO, "a blank inside of an HTTP target");
     return version_decode(out, (struct gost_slice){p + n - 8, 8});
 }

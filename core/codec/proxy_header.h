@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 (a line of text) and 2 (binary): who is really talking, told at the
- * start of a connection by the proxy in between.
+ * The PROXY protocol, versions 1 (a line of text) and 2 (binary): who is really talking, told at
+ * the start of a connection by the proxy in between.
  */
 #ifndef GOST_CODEC_PROXY_HEADER_H
 #define GOST_CODEC_PROXY_HEADER_H
@@ -11,8 +11,8 @@
 
 struct gost_proxy_header {
     uint8_t version; /**< 1 or 2 */
-    bool local;      /**< LOCAL, UNKNOWN, UNSPEC: it names nobody; the socket's addresses are right */
-    bool datagram;   /**< version 2: the client speaks UDP (or Unix datagrams) */
+    bool local;    /**< LOCAL, UNKNOWN, UNSPEC: it names nobody; the socket's addresses are right */
+    bool datagram; /**< version 2: the client speaks UDP (or Unix datagrams) */
     union gost_sockaddr src, dst; /**< set unless `local`; both of the same family */
 };
 

@@ -83,8 +83,8 @@ enum {
  * - IPv4-mapped addresses come out as IPv4.
  * - A domain "0.0.0.0::PORT" with port 0 (GOST 3.3 sends that for ":PORT") comes out as host "" and
  *   that port.
- * @return bytes consumed; 0: incomplete; GOST_EPROTO: another version, a short or malformed feature,
- *         one that overruns the length; GOST_ELIMIT: too many features
+ * @return bytes consumed; 0: incomplete; GOST_EPROTO: another version, a short or malformed
+ *         feature, one that overruns the length; GOST_ELIMIT: too many features
  */
 ssize_t gost_relay_decode(struct gost_relay *out, const uint8_t *p, size_t n);
 
@@ -108,7 +108,8 @@ void gost_relay_add_addr(struct gost_relay *m, const struct gost_addr *addr);
  * Take the next pair off `meta`, which starts as a copy of gost_relay.meta.
  * @return false when there is none left
  */
-bool gost_relay_next_meta(struct gost_slice *meta, struct gost_slice *key, struct gost_slice *value);
+bool gost_relay_next_meta(struct gost_slice *meta, struct gost_slice *key,
+                          struct gost_slice *value);
 
 /**
  * Append a pair to the metadata at `buf`, of which `len` bytes are used (0 to begin).

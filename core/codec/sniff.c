@@ -16,8 +16,8 @@ static enum gost_sniff match(const uint8_t *p, size_t n, const char *word, enum 
 static enum gost_sniff sniff_words(const uint8_t *p, size_t n)
 {
     static const char *const words[] = {
-        "GET ",   "POST ", "PUT ",   "DELETE ", "OPTIONS ", "PATCH ",
-        "HEAD ",  "CONNECT ", "TRACE ", "PRI * ",
+        "GET ",   "POST ", "PUT ",     "DELETE ", "OPTIONS ",
+        "PATCH ", "HEAD ", "CONNECT ", "TRACE ",  "PRI * ",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         enum gost_sniff found = match(p, n, words[i], GOST_SNIFF_HTTP);

@@ -10,9 +10,9 @@ enum { VERSION = 5, AUTH_VERSION = 1 };
 const char *gost_socks5_code_text(uint8_t code)
 {
     static const char *const text[] = {
-        "succeeded",          "general failure",    "not allowed", "network unreachable",
-        "host unreachable",   "connection refused", "TTL expired", "command not supported",
-        "address type not supported",
+        "succeeded",           "general failure",       "not allowed",
+        "network unreachable", "host unreachable",      "connection refused",
+        "TTL expired",         "command not supported", "address type not supported",
     };
     return code < sizeof text / sizeof text[0] ? text[code] : "unknown reply code";
 }
@@ -106,7 +106,8 @@ size_t gost_socks5_auth_encode(uint8_t *buf, size_t cap, const struct gost_userp
     return 1 + used;
 }
 
-ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p, size_t n)
+ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p,
+                                      size_t n)
 {
     return pair_decode(&out->status, p, n, AUTH_VERSION);
 }

@@ -72,7 +72,8 @@ struct gost_socks5_auth_reply {
     uint8_t status;
 };
 enum { GOST_SOCKS5_AUTH_REPLY_MAX = 2 };
-ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p, size_t n);
+ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p,
+                                      size_t n);
 size_t gost_socks5_auth_reply_encode(uint8_t *buf, size_t cap,
                                      const struct gost_socks5_auth_reply *in);
 

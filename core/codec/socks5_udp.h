@@ -19,7 +19,7 @@ enum { GOST_SOCKS5_UDP_MAX = 3 + GOST_SOCKSADDR_MAX };
 ssize_t gost_socks5_udp_decode(struct gost_socks5_udp *out, const uint8_t *p, size_t n);
 size_t gost_socks5_udp_encode(uint8_t *buf, size_t cap, const struct gost_socks5_udp *in);
 
-/** A frame of the UDP tunnel. Towards the server the address is the destination, back the source. */
+/** A frame of the UDP tunnel. The address is the destination, or on the way back the source. */
 struct gost_udp_tunnel {
     struct gost_addr addr;
     struct gost_slice data; /**< borrowed from the input */
@@ -34,8 +34,8 @@ ssize_t gost_udp_tunnel_decode(struct gost_udp_tunnel *out, const uint8_t *p, si
 
 /**
  * Write the head of a frame; the `data.n` bytes of data are to follow it.
- * @return bytes written; 0 when they do not fit, when the data is over 65535 bytes, or when there is
- *         no data: GOST's reader takes length 0 for "whatever comes next", so drop empty datagrams
+ * @return bytes written; 0 when they do not fit, when the data is over 65535 bytes, or when there
+ *         is no data: GOST's reader takes length 0 for "whatever comes next", so drop empty datagrams
  */
 size_t gost_udp_tunnel_encode(uint8_t *buf, size_t cap, const struct gost_udp_tunnel *in);
 

@@ -25,8 +25,15 @@ static size_t length_size(unsigned length)
 static int length_decode(uint64_t *length, const uint8_t *p)
 {
     unsigned small = p[1] & 127;
-    *length = small == LENGTH64 ? gost__get64(p + 2) : small == LENGTH16 ? gost__get16(p + 2) : small;
-    uint64_t least = small == LENGTH64 ? 65536 : small == LENGTH16 ? 126 : 0;
+    uint64_t least = 0;
+    *length = small;
+    if (small == LENGTH16) {
+        *length = gost__get16(p + 2);
+        least = 126;
+    } else if (small == LENGTH64) {
+        *length = gost__get64(p + 2);
+        least = 65536;
+    }
     if (*length < least || *length >> 63)
         return gost_fail(GOST_EPROTO, "malformed WebSocket frame length");
     return 0;

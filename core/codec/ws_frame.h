@@ -36,7 +36,8 @@ enum { GOST_WS_FRAME_MAX = 14 };
 /**
  * Decode the head of a frame.
  * @return bytes consumed (2 to 14); 0: incomplete; GOST_EPROTO: a reserved opcode, a control frame
- *         that is fragmented or over 125 bytes, a length not in its shortest form or of 2^63 or more
+ *         that is fragmented or over 125 bytes, a length of 2^63 or more, or not in its
+ *         shortest form
  */
 ssize_t gost_ws_frame_decode(struct gost_ws_frame *out, const uint8_t *p, size_t n);
 

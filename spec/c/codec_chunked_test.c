@@ -57,12 +57,13 @@ TEST(bodies_end_where_they_end_at_every_split)
 TEST(wrong_framing_is_refused_at_every_split)
 {
     static const char *const wrong[] = {
-        "\r\n",           "g\r\n",           "0x5\r\n",          "-1\r\n",
-        " 5\r\n",         "5\nhello",        "5\rhello",         "5 x\r\n",
-        "5\r\nhellox",    "5\r\nhello\n",    "5\r\nhello\rx",    "5;a\nb\r\n",
-        "5;a\x01\r\n",    "0\r\n\n",         "0\r\n\rx",         "0\r\nA: b\n",
-        "0\r\n A: b\r\n", "0\r\n: b\r\n",    "0\r\nA: b\rx",     "0\r\nA\x7f\r\n",
-        "0\r\nA: b\r\n\n",
+        "\r\n",         "g\r\n",          "0x5\r\n",
+        "-1\r\n",       " 5\r\n",         "5\nhello",
+        "5\rhello",     "5 x\r\n",        "5\r\nhellox",
+        "5\r\nhello\n", "5\r\nhello\rx",  "5;a\nb\r\n",
+        "5;a\x01\r\n",  "0\r\n\n",        "0\r\n\rx",
+        "0\r\nA: b\n",  "0\r\n A: b\r\n", "0\r\n: b\r\n",
+        "0\r\nA: b\rx", "0\r\nA\x7f\r\n", "0\r\nA: b\r\n\n",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         for (size_t step = 1; step < 20; step++) {
@@ -79,6 +80,11 @@ TEST(limits_hold)
     CHECK_INT(gost_chunked_feed(&c, (const uint8_t *)"0fffffffffffffff\r\n", 18), 18);
     c = (struct gost_chunked){0};
     CHECK_INT(gost_chunked_feed(&c, (const uint8_t *)"1000000000000000\r\n", 18), GOST_ELIMIT);
+    c = (struct gost_chunked){0};
+    int chunks = 0; /* the limits count anew in each chunk */
+    while (chunks < 5000 && gost_chunked_feed(&c, (const uint8_t *)"1;\r\nx\r\n", 7) == 7)
+        chunks++;
+    CHECK_INT(chunks, 5000);
 
     static uint8_t text[GOST_CHUNKED_TRAILER_MAX + 16];
     memset(text, 'x', sizeof text);

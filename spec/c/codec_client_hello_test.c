@@ -10,10 +10,10 @@ static struct gost_client_hello h;
 #define FRONT                                                                                      \
     "0303 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff 04 deadbeef"            \
     "0004 1301 c02f 01 00 "
-#define SNI "0000 000e 000c 00 0009\"real.test\" "
-#define ALPN "0010 000e 000c 02\"h2\" 08\"http/1.1\" "
+#define SNI      "0000 000e 000c 00 0009\"real.test\" "
+#define ALPN     "0010 000e 000c 02\"h2\" 08\"http/1.1\" "
 #define VERSIONS "002b 0007 06 0a0a 0304 0303 "
-#define UNKNOWN "fffe 0003 010203 "
+#define UNKNOWN  "fffe 0003 010203 "
 
 /** Wrap a body into one message, and that into records of at most `piece` bytes. */
 static size_t wrap(uint8_t *out, const char *body_hex, size_t piece)
@@ -80,11 +80,15 @@ TEST(other_bytes_are_refused_at_the_first_that_differs)
 {
     CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"G", 1), GOST_EPROTO);
     CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x02", 2), GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x00", 5), GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x40\x01", 5), GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x05\x02", 6), GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x05\x01\x00\x40\x01", 9),
-              GOST_ELIMIT);
+    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x00", 5),
+              GOST_EPROTO);
+    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x40\x01", 5),
+              GOST_EPROTO);
+    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x05\x02", 6),
+              GOST_EPROTO);
+    CHECK_INT(
+        gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x05\x01\x00\x40\x01", 9),
+        GOST_ELIMIT);
     CHECK_INT(gost_client_hello_decode(&h, NULL, 0), 0);
 }
 
@@ -141,6 +145,26 @@ TEST(long_lists_are_cut_not_refused)
     CHECK_INT(gost_client_hello_decode(&h, buf, n), n);
     CHECK_INT(h.nciphers, GOST_CLIENT_HELLO_CIPHERS);
     CHECK_INT(h.alpn_len, 256);
+}
+
+TEST(a_name_that_just_misses_the_room_for_alpn_is_left_out)
+{
+    static char hex[2048];
+    strcpy(hex, FRONT "0107 0010 0103 0101 c8");
+    for (int i = 0; i < 200; i++)
+        strcat(hex, "61");
+    strcat(hex, "37");
+    for (int i = 0; i < 55; i++)
+        strcat(hex, "62");
+    static struct {
+        struct gost_client_hello hello;
+        uint8_t guard;
+    } room;
+    uint8_t buf[1024];
+    size_t n = wrap(buf, hex, 16384);
+    CHECK_INT(gost_client_hello_decode(&room.hello, buf, n), n);
+    CHECK_INT(room.hello.alpn_len, 201);
+    CHECK_INT(room.guard, 0);
 }
 
 RUN_TESTS()

@@ -21,8 +21,9 @@ static ssize_t response(const char *text)
 
 TEST(a_connect_leaves_what_is_behind_it)
 {
-    const char *text = "CONNECT t.test:80 HTTP/1.1\r\nHost: t.test:80\r\n"
-                       "User-Agent: Go-http-client/1.1\r\nProxy-Connection: keep-alive\r\n\r\nhello";
+    const char *text =
+        "CONNECT t.test:80 HTTP/1.1\r\nHost: t.test:80\r\n"
+        "User-Agent: Go-http-client/1.1\r\nProxy-Connection: keep-alive\r\n\r\nhello";
     CHECK_INT(request(text), strlen(text) - 5);
     CHECK_SLICE(h.method, "CONNECT");
     CHECK_SLICE(h.target, "t.test:80");
@@ -179,8 +180,14 @@ TEST(responses_parse)
 TEST(malformed_responses_are_refused)
 {
     static const char *const wrong[] = {
-        "SSH-2.0",           "HTTP/1.1 20 OK\r\n",    "HTTP/1.1 2000\r\n",   "HTTP/1.1\r\n",
-        "HTTP/1.1 0x1 OK\r\n", "HTTP/1.1  200 OK\r\n", "HTTP/1.1 099 OK\r\n", "\r\nHTTP/1.1 200 OK",
+        "SSH-2.0",
+        "HTTP/1.1 20 OK\r\n",
+        "HTTP/1.1 2000\r\n",
+        "HTTP/1.1\r\n",
+        "HTTP/1.1 0x1 OK\r\n",
+        "HTTP/1.1  200 OK\r\n",
+        "HTTP/1.1 099 OK\r\n",
+        "\r\nHTTP/1.1 200 OK",
         "HTTP/1.1 200 OK\n",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -56,7 +56,8 @@ TEST(malformed_lines_are_refused)
         "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n",
         "PROXY TCP4 ::1 ::1 1 2\r\n",
         "PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n",
-        "PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "PROXY UNKNOWN "
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
         "xxxxxxxxxxxxxxx\r\n",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -72,10 +73,13 @@ TEST(headers_of_version_2_decode)
         const char *hex, *src, *dst;
         bool datagram;
     } cases[] = {
-        {SIGNATURE "21 11 000c 7f000001 0a000002 94ee 51e6", "127.0.0.1:38126", "10.0.0.2:20966", 0},
-        {SIGNATURE "21 12 000c 7f000001 0a000002 94ee 51e6", "127.0.0.1:38126", "10.0.0.2:20966", 1},
+        {SIGNATURE "21 11 000c 7f000001 0a000002 94ee 51e6", "127.0.0.1:38126", "10.0.0.2:20966",
+         0},
+        {SIGNATURE "21 12 000c 7f000001 0a000002 94ee 51e6", "127.0.0.1:38126", "10.0.0.2:20966",
+         1},
         {SIGNATURE "21 21 0024 20010db8000000000000000000000001 00000000000000000000000000000001"
-                   "0001 0002", "[2001:db8::1]:1", "[::1]:2", 0},
+                   "0001 0002",
+         "[2001:db8::1]:1", "[::1]:2", 0},
         {SIGNATURE "21 11 0013 7f000001 0a000002 94ee 51e6 04 0004 00000000", "127.0.0.1:38126",
          "10.0.0.2:20966", 0},
         {SIGNATURE "20 00 0000", NULL, NULL, 0},
@@ -100,10 +104,10 @@ TEST(headers_of_version_2_decode)
 TEST(malformed_headers_of_version_2_are_refused)
 {
     static const char *const wrong[] = {
-        SIGNATURE "11",           SIGNATURE "22",
-        SIGNATURE "21 41 000c",   SIGNATURE "21 13 000c",
-        SIGNATURE "21 11 000b",   SIGNATURE "21 21 0023",
-        SIGNATURE "21 31 00d7",   "0d0a0d0a000d0a5155495400",
+        SIGNATURE "11",         SIGNATURE "22",
+        SIGNATURE "21 41 000c", SIGNATURE "21 13 000c",
+        SIGNATURE "21 11 000b", SIGNATURE "21 21 0023",
+        SIGNATURE "21 31 00d7", "0d0a0d0a000d0a5155495400",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t buf[64];

@@ -24,7 +24,8 @@ TEST(captured_connect_leaves_the_payload)
 
 TEST(captured_bind_with_credentials_decodes)
 {
-    CHECK_INT(decode("01 02 0016 | 01 0004 01 75 01 70 | 04 0002 0000 | 02 0007 01 7f000001 4e34"), 26);
+    CHECK_INT(decode("01 02 0016 | 01 0004 01 75 01 70 | 04 0002 0000 | 02 0007 01 7f000001 4e34"),
+              26);
     CHECK(m.has_auth && m.has_network);
     CHECK_STR(m.auth.user, "u");
     CHECK_STR(m.auth.password, "p");
@@ -77,7 +78,9 @@ TEST(of_three_addresses_the_first_and_the_last_stay)
 
 TEST(repeated_features_overwrite_and_unknown_ones_are_skipped)
 {
-    CHECK_INT(decode("01 01 0018 | 04 0002 0001 | 63 0003 616263 | 04 0004 0010ffff | 77 0000 | ff 0000"), 28);
+    CHECK_INT(
+        decode("01 01 0018 | 04 0002 0001 | 63 0003 616263 | 04 0004 0010ffff | 77 0000 | ff 0000"),
+        28);
     CHECK_INT(m.network, GOST_RELAY_UNIX);
 }
 
@@ -140,19 +143,19 @@ TEST(metadata_can_be_built)
 TEST(malformed_messages_are_refused_as_early_as_it_shows)
 {
     static const char *const wrong[] = {
-        "02",                                        /* version */
-        "01 01 0002 02 00",                          /* no room for a feature's head */
-        "01 01 0005 02 0007",                        /* overruns the message */
-        "01 01 0004 04 0001 00",                     /* the network is too short */
-        "01 01 000a 02 0007 02 7f000001 51a4",       /* address type */
-        "01 01 0007 02 0004 01 7f0000",              /* the address is too short */
-        "01 01 0003 02 0000",                        /* no address at all */
+        "02",                                                  /* version */
+        "01 01 0002 02 00",                                    /* no room for a feature's head */
+        "01 01 0005 02 0007",                                  /* overruns the message */
+        "01 01 0004 04 0001 00",                               /* the network is too short */
+        "01 01 000a 02 0007 02 7f000001 51a4",                 /* address type */
+        "01 01 0007 02 0004 01 7f0000",                        /* the address is too short */
+        "01 01 0003 02 0000",                                  /* no address at all */
         "01 01 0013 03 0010 000102030405060708090a0b0c0d0e0f", /* 16 bytes of ID */
-        "01 01 0005 01 0002 0575",                   /* the user is cut short */
-        "01 01 0006 01 0003 010001",                 /* a NUL, no password */
-        "01 01 0004 05 0001 00",                     /* no count */
-        "01 01 0008 05 0005 0001 0002 61",           /* the key is cut short */
-        "01 01 0008 05 0005 0001 0001 61",           /* no value */
+        "01 01 0005 01 0002 0575",                             /* the user is cut short */
+        "01 01 0006 01 0003 010001",                           /* a NUL, no password */
+        "01 01 0004 05 0001 00",                               /* no count */
+        "01 01 0008 05 0005 0001 0002 61",                     /* the key is cut short */
+        "01 01 0008 05 0005 0001 0001 61",                     /* no value */
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         size_t n = split_hex(buf, sizeof buf, wrong[i]);

@@ -54,7 +54,10 @@ TEST(an_address_that_would_name_a_host_goes_out_as_text)
 
 TEST(malformed_requests_are_refused)
 {
-    static const char *const wrong[] = {"05", "04 03", "04 00", "04 01 0050 01020304 610a",
+    static const char *const wrong[] = {"05",
+                                        "04 03",
+                                        "04 00",
+                                        "04 01 0050 01020304 610a",
                                         "04 01 0050 00000001 00 00",
                                         "04 01 0050 00000001 00 61 1b"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -161,8 +161,12 @@ TEST(an_address_with_a_zone_travels_as_text)
 
 TEST(malformed_requests_are_refused_early)
 {
-    static const char *const wrong[] = {"04", "05 01 00 02", "05 01 00 00", "05 01 00 05",
-                                        "05 01 00 03 05 61 00", "05 01 00 03 05 0a",
+    static const char *const wrong[] = {"04",
+                                        "05 01 00 02",
+                                        "05 01 00 00",
+                                        "05 01 00 05",
+                                        "05 01 00 03 05 61 00",
+                                        "05 01 00 03 05 0a",
                                         "05 01 00 03 05 61 7f"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t buf[16];

@@ -42,8 +42,8 @@ TEST(urls_come_apart)
 
 TEST(malformed_urls_are_refused)
 {
-    static const char *const wrong[] = {"1http://h", "ht tp://h", "http://h\n", "://h", "h\x7f",
-                                        "a_b://h"};
+    static const char *const wrong[] = {"1http://h", "ht tp://h", "http://h\n",
+                                        "://h",      "h\x7f",     "a_b://h"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct gost_url u;
         CHECK_INT(gost_url_parse(&u, wrong[i], strlen(wrong[i])), GOST_ECONFIG);
@@ -88,9 +88,12 @@ TEST(escapes_round_trip)
         raw[i] = (char)i;
     ssize_t n = gost_url_escape(text, sizeof text, (struct gost_slice){raw, 256});
     CHECK(n > 256);
-    CHECK_INT(gost_url_unescape(back, sizeof back, (struct gost_slice){text, (size_t)n}, GOST_URL_QUERY), 256);
+    CHECK_INT(
+        gost_url_unescape(back, sizeof back, (struct gost_slice){text, (size_t)n}, GOST_URL_QUERY),
+        256);
     CHECK(memcmp(raw, back, 256) == 0);
-    CHECK_INT(gost_url_unescape(back, 256, (struct gost_slice){text, (size_t)n}, GOST_URL_QUERY), -1);
+    CHECK_INT(gost_url_unescape(back, 256, (struct gost_slice){text, (size_t)n}, GOST_URL_QUERY),
+              -1);
     CHECK_INT(gost_url_escape(text, 3, gost_slice("abc")), -1);
     CHECK_INT(gost_url_escape(text, 4, gost_slice("abc")), 3);
     CHECK_INT(gost_url_unescape(back, sizeof back, gost_slice("a+b%2B"), GOST_URL_QUERY), 4);

@@ -8,10 +8,8 @@ TEST(basic_credentials_decode)
     static const struct {
         const char *value, *user, *password;
     } cases[] = {
-        {"Basic dXNlcjpwYXNz", "user", "pass"},
-        {"bASIC   dXNlcjpwYXNz", "user", "pass"},
-        {"Basic dXNlcjo=", "user", ""},
-        {"Basic OnBhc3M=", "", "pass"},
+        {"Basic dXNlcjpwYXNz", "user", "pass"}, {"bASIC   dXNlcjpwYXNz", "user", "pass"},
+        {"Basic dXNlcjo=", "user", ""},         {"Basic OnBhc3M=", "", "pass"},
         {"Basic dTpwOnE=", "u", "p:q"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

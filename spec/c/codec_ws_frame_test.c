@@ -44,8 +44,16 @@ TEST(heads_round_trip)
 TEST(malformed_heads_are_refused)
 {
     static const char *const wrong[] = {
-        "83",      "87",      "8b",      "8f",         "08",
-        "09",      "89 7e",   "8a 7f",   "82 7e 007d", "82 7f 000000000000ffff",
+        "83",
+        "87",
+        "8b",
+        "8f",
+        "08",
+        "09",
+        "89 7e",
+        "8a 7f",
+        "82 7e 007d",
+        "82 7f 000000000000ffff",
         "82 7f 8000000000000000",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -60,7 +68,8 @@ TEST(malformed_heads_are_refused)
 TEST(the_mask_of_the_rfc_unmasks_hello)
 {
     uint8_t text[5];
-    gost_ws_mask(text, (const uint8_t *)"\x7f\x9f\x4d\x51\x58", 5, (const uint8_t *)"\x37\xfa\x21\x3d", 0);
+    gost_ws_mask(text, (const uint8_t *)"\x7f\x9f\x4d\x51\x58", 5,
+                 (const uint8_t *)"\x37\xfa\x21\x3d", 0);
     CHECK(memcmp(text, "Hello", 5) == 0);
 }
 

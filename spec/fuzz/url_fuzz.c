@@ -32,6 +32,7 @@ static void check_escape(struct gost_slice raw)
     REQUIRE(gost_url_unescape(back, raw.n + 1, escaped, GOST_URL_QUERY) == (ssize_t)raw.n);
     REQUIRE(raw.n == 0 || memcmp(back, raw.p, raw.n) == 0);
     REQUIRE(gost_url_unescape(back, raw.n, escaped, GOST_URL_PLAIN) < 0);
+    REQUIRE(gost_url_unescape(back, raw.n + 1, raw, GOST_URL_QUERY) <= (ssize_t)raw.n);
     free(text);
     free(back);
 }
