@@ -35,7 +35,7 @@ ssize_t gost_udp_tunnel_decode(struct gost_udp_tunnel *out, const uint8_t *p, si
 /**
  * Write the head of a frame; the `data.n` bytes of data are to follow it.
  * @return bytes written; 0 when they do not fit, when the data is over 65535 bytes, or when there
- *         is no data: GOST's reader takes length 0 for "whatever comes next", so drop empty datagrams
+ *         is no data: GOST takes length 0 for "whatever comes next", so drop empty datagrams
  */
 size_t gost_udp_tunnel_encode(uint8_t *buf, size_t cap, const struct gost_udp_tunnel *in);
 
