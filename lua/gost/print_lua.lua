@@ -1,7 +1,8 @@
 ---A configuration as a script that a person would be glad to have written.
 ---
----Chains, hops and policies that something refers to become locals; what has its default is left
----out; nodes that are nothing but a URL are written as one.
+---Chains, hops and policies become locals; what has its default is left out; options stand beside
+---the fields of their service or node where that is clear; nodes that are nothing but a URL are
+---written as one.
 local duration = require "gost.duration"
 local components = require "gost.schema.components"
 local schema = require "gost.schema"
@@ -105,21 +106,6 @@ local function map_tree(map, o, open)
   return tree
 end
 
----Options of a component that it knows, ready to stand beside its fields.
-local function add_options(tree, kind, type_, metadata, o)
-  local index = components.index(kind, type_)
-  local known, seen = {}, {}
-  for key, value in pairs(metadata or {}) do
-    local option = not index or components.find(index, key)
-    if option then known[key] = value end
-  end
-  for _, item in ipairs(map_tree(known, o)) do
-    local key = item.key:match "^%a[%w_]*$" and snake(item.key) or item.key
-    if not seen[key] and not schema.find_field(schema.objects[kind], key) then add(tree, key, item.value) end
-    seen[key] = true
-  end
-end
-
 local function same_default(field, value)
   if field.default == nil then return false end
   if field.kind == "duration" then return duration.parse(field.default) == value end
@@ -161,16 +147,85 @@ function Printer:fields(object, value, skip)
   return tree
 end
 
----"http" or { "http", read_timeout = "5s" }; nil when it is the default and says nothing else.
-function Printer:component(kind, value, default, skip)
+---What each part knows of its metadata; nil where nothing is known of the part.
+---@return {index: table?, metadata: table<string, any>}[]
+local function known_parts(parts)
+  local out = {}
+  for i, part in ipairs(parts) do
+    local known = {}
+    for key, value in pairs(part.metadata or {}) do
+      if not part.index or components.find(part.index, key) then known[components.fold(key)] = { key, value } end
+    end
+    out[i] = { index = part.index, known = known }
+  end
+  return out
+end
+
+local function same(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for key, value in pairs(a) do
+    if not same(value, b[key]) then return false end
+  end
+  return #a == #b
+end
+
+---May `folded` stand beside the fields of `object`? Every part that knows it takes it from there, so
+---all of these must have it, with one value.
+local function stands_alone(object, parts, folded, entry)
+  if schema.find_field(schema.objects[object], entry[1]) then return false end
+  for _, part in ipairs(parts) do
+    if not part.index then return false end
+    local mine = part.known[folded]
+    if mine and not same(mine[2], entry[2]) then return false end
+    if not mine and components.find(part.index, entry[1]) then return false end
+  end
+  return true
+end
+
+---Split the options of several parts into those that stand beside the fields of the object and the
+---metadata that each part keeps.
+---@return table<string, any> beside
+---@return table[] kept  a mapping for each part
+local function share_options(object, parts)
+  parts = known_parts(parts)
+  local beside, kept, taken = {}, {}, {}
+  for i, part in ipairs(parts) do
+    kept[i] = {}
+    for folded, entry in pairs(part.known) do
+      if taken[folded] == nil then taken[folded] = stands_alone(object, parts, folded, entry) and entry[1] end
+      if taken[folded] then
+        beside[taken[folded]] = entry[2]
+      else
+        kept[i][entry[1]] = entry[2]
+      end
+    end
+  end
+  return beside, kept
+end
+
+---Options as items, names in the way of scripts.
+local function option_items(options, o)
+  local tree = map_tree(options, o)
+  for _, item in ipairs(tree) do
+    if item.key:match "^%a[%w_]*$" then item.key = snake(item.key) end
+  end
+  return tree
+end
+
+---"http" or { type = "http", metadata = { … } }; nil when it is the default and says nothing else.
+---@param skip table<string, boolean>  fields printed elsewhere
+---@param metadata table               what is to be kept inside
+function Printer:component(kind, value, default, skip, metadata)
   value = value or {}
   local type_ = value.type or default
-  local tree = { { value = code(type_) } }
-  skip = skip or {}
+  local tree = {}
   skip.type, skip.metadata = true, true
   for _, item in ipairs(self:fields(schema.objects[kind], value, skip)) do tree[#tree + 1] = item end
-  add_options(tree, kind, type_, value.metadata, self.options)
-  if #tree > 1 then return tree end
+  if next(metadata) then add(tree, "metadata", map_tree(metadata, self.options)) end
+  if #tree > 0 then
+    if type_ ~= default then table.insert(tree, 1, { key = "type", value = code(type_) }) end
+    return tree
+  end
   if type_ ~= default then return code(type_) end
 end
 
@@ -225,33 +280,37 @@ function Printer:node(node)
   local text = self:node_url(node)
   if text then return "gost.node " .. string_literal(text) end
   local tree = { open = "gost.node " }
-  local skip = { connector = true, dialer = true, metadata = true, tls = true,
+  local connector, dialer = node.connector or {}, node.dialer or {}
+  local beside, kept = share_options("node", {
+    { index = components.index("connector", connector.type or "http"), metadata = connector.metadata },
+    { index = components.index("dialer", dialer.type or "tcp"), metadata = dialer.metadata },
+    { index = components.fixed_index "node", metadata = node.metadata },
+  })
+  local skip = { connector = true, dialer = true, metadata = true,
     name = node.name and node.name:match "^node%-%d+$" ~= nil }
   for _, item in ipairs(self:fields(schema.objects.node, node, skip)) do tree[#tree + 1] = item end
-  add(tree, "connector", self:component("connector", node.connector, "http"))
-  add(tree, "dialer", self:component("dialer", node.dialer, "tcp"))
-  for _, item in ipairs(self:known_metadata("node", node.metadata)) do tree[#tree + 1] = item end
+  add(tree, "connector", self:component("connector", connector, "http", { auth = true }, kept[1]))
+  add(tree, "dialer", self:component("dialer", dialer, "tcp", {}, kept[2]))
+  if connector.auth then add(tree, "auth", self:fields(schema.objects.auth, connector.auth)) end
+  if next(kept[3]) then add(tree, "metadata", map_tree(kept[3], self.options)) end
+  for _, item in ipairs(option_items(beside, self.options)) do tree[#tree + 1] = item end
   return tree
 end
 
----Options of services, hops, nodes and chains, as far as these know them.
-function Printer:known_metadata(kind, metadata)
+---Options of hops and chains, as far as these know them.
+function Printer:add_metadata(tree, kind, metadata)
   local index, known = components.fixed_index(kind), {}
   for key, value in pairs(metadata or {}) do
     if components.find(index, key) then known[key] = value end
   end
-  local tree = map_tree(known, self.options)
-  for _, item in ipairs(tree) do
-    if item.key:match "^%a[%w_]*$" then item.key = snake(item.key) end
-  end
-  return tree
+  if next(known) then add(tree, "metadata", map_tree(known, self.options)) end
 end
 
-function Printer:hop(hop, named)
+function Printer:hop(hop)
   local tree = { open = "gost.hop " }
-  local skip = { nodes = true, metadata = true, name = not named or (hop.name or ""):match "^hop%-%d+$" ~= nil }
+  local skip = { nodes = true, metadata = true, name = (hop.name or ""):match "^hop%-%d+$" ~= nil }
   for _, item in ipairs(self:fields(schema.objects.hop, hop, skip)) do tree[#tree + 1] = item end
-  for _, item in ipairs(self:known_metadata("hop", hop.metadata)) do tree[#tree + 1] = item end
+  self:add_metadata(tree, "hop", hop.metadata)
   for _, node in ipairs(hop.nodes or {}) do tree[#tree + 1] = { value = self:node(node) } end
   return tree
 end
@@ -262,15 +321,15 @@ end
 
 function Printer:chain(chain)
   local tree = { open = "gost.chain " }
-  local auto = (chain.name or ""):match "^chain%-%d+$" and not self.by_string[chain.name]
-  if chain.name and not auto then add(tree, "name", code(chain.name)) end
-  for _, item in ipairs(self:known_metadata("chain", chain.metadata)) do tree[#tree + 1] = item end
+  local needless = (chain.name or ""):match "^chain%-%d+$" and self.one_chain
+  if chain.name and not needless then add(tree, "name", code(chain.name)) end
+  self:add_metadata(tree, "chain", chain.metadata)
   for _, hop in ipairs(chain.hops or {}) do
     local value
     if is_reference(hop) then
       value = self:reference("hops", hop.name)
     else
-      value = self:hop(hop, true)
+      value = self:hop(hop)
       if #value == 1 and not value[1].key then value = value[1].value end
     end
     tree[#tree + 1] = { value = value }
@@ -281,61 +340,47 @@ end
 function Printer:service(service)
   local tree = { open = "gost.service " }
   local handler, listener = service.handler or {}, service.listener or {}
+  local beside, kept = share_options("service", {
+    { index = components.index("handler", handler.type or "auto"), metadata = handler.metadata },
+    { index = components.index("listener", listener.type or "tcp"), metadata = listener.metadata },
+    { index = components.fixed_index "service", metadata = service.metadata },
+  })
   local auto = (service.name or ""):match "^service%-%d+$"
   local skip = { handler = true, listener = true, forwarder = true, metadata = true, name = auto ~= nil }
   for _, item in ipairs(self:fields(schema.objects.service, service, skip)) do tree[#tree + 1] = item end
-  local beside = { chain = true, auth = true, auther = true, retries = true } -- printed beside the handler
-  add(tree, "handler", self:component("handler", handler, "auto", beside))
-  add(tree, "listener", self:component("listener", listener, "tcp", { chain = true, auth = true }))
-  local chain = handler.chain or listener.chain
-  if chain then add(tree, "chain", self:reference("chains", chain)) end
+  local apart = { chain = true, auth = true, auther = true, retries = true } -- printed beside the handler
+  add(tree, "handler", self:component("handler", handler, "auto", apart, kept[1]))
+  add(tree, "listener", self:component("listener", listener, "tcp", { tls = true }, kept[2]))
+  if listener.tls then add(tree, "tls", self:fields(schema.objects.tls, listener.tls)) end
+  if handler.chain then add(tree, "chain", self:reference("chains", handler.chain)) end
   if handler.auther then add(tree, "auther", self:reference("authers", handler.auther)) end
-  local auth = handler.auth or listener.auth
-  if auth then add(tree, "auth", self:fields(schema.objects.auth, auth)) end
+  if handler.auth then add(tree, "auth", self:fields(schema.objects.auth, handler.auth)) end
   if handler.retries and handler.retries ~= 0 then add(tree, "retries", code(handler.retries)) end
-  add(tree, "forwarder", self:forwarder(service.forwarder))
-  for _, item in ipairs(self:known_metadata("service", service.metadata)) do tree[#tree + 1] = item end
+  self:add_forwarder(tree, service.forwarder)
+  if next(kept[3]) then add(tree, "metadata", map_tree(kept[3], self.options)) end
+  for _, item in ipairs(option_items(beside, self.options)) do tree[#tree + 1] = item end
   return tree
 end
 
 ---"host:port" or a list of them, when that says everything.
-function Printer:forwarder(forwarder)
-  if not forwarder then return nil end
+function Printer:add_forwarder(tree, forwarder)
+  if not forwarder then return end
   local list, simple = {}, only(forwarder, "nodes")
   for i, node in ipairs(forwarder.nodes or {}) do
     simple = simple and only(node, "name", "addr") and node.addr
       and (not node.name or node.name == ("target-%d"):format(i - 1))
     list[i] = { value = code(node.addr or "") }
   end
-  if simple and #list == 1 then return list[1].value end
-  if simple and #list > 1 then return list end
-  return self:fields(schema.objects.forwarder, forwarder)
+  if simple and #list == 1 then
+    add(tree, "forward", list[1].value)
+  elseif simple and #list > 1 then
+    add(tree, "forward", list)
+  else
+    add(tree, "forwarder", self:fields(schema.objects.forwarder, forwarder))
+  end
 end
 
 -- the script ------------------------------------------------------------------------------
-
----Names that are referred to, list -> set.
-local function references(configuration)
-  local used, by_string = {}, {}
-  local function walk(object, value)
-    for _, field in ipairs(object.fields) do
-      local item = value[field.key]
-      if item ~= nil and field.kind == "ref" then
-        used[field.of] = used[field.of] or {}
-        for _, name in ipairs(field.list and item or { item }) do used[field.of][name] = true end
-        if object.name == "nameserver" then by_string[item] = true end
-      elseif item ~= nil and field.object then
-        for _, one in ipairs(field.list and item or { item }) do walk(field.object, one) end
-      end
-    end
-    if object.name == "hop" and is_reference(value) and value.name then
-      used.hops = used.hops or {}
-      used.hops[value.name] = true
-    end
-  end
-  walk(schema.objects.configuration, configuration)
-  return used, by_string
-end
 
 ---A name for a local variable.
 function Printer:identifier(name, list)
@@ -350,10 +395,19 @@ function Printer:identifier(name, list)
   return text
 end
 
+---Declare an entry of a list: a local of its own, or a field of one when there are very many.
 function Printer:declare(list, name, tree)
-  local identifier = self:identifier(name, list)
-  self.lines[#self.lines + 1] = ("local %s = %s"):format(identifier, render(tree, ""))
   self.locals[list] = self.locals[list] or {}
+  local text = render(tree, "")
+  if self.many then
+    if next(self.locals[list]) == nil then self.lines[#self.lines + 1] = ("local %s = {}"):format(list) end
+    local place = ("%s[%s]"):format(list, string_literal(name))
+    self.lines[#self.lines + 1] = ("%s = %s"):format(place, text)
+    self.locals[list][name] = place
+    return
+  end
+  local identifier = self:identifier(name, list)
+  self.lines[#self.lines + 1] = ("local %s = %s"):format(identifier, text)
   self.locals[list][name] = identifier
 end
 
@@ -362,80 +416,59 @@ local POLICIES = {
   "recorders", "rewriters", "caches", "limiters", "quotas", "climiters", "rlimiters",
 }
 
----A policy as a table: its shorthand field is the list part.
+---Policies whose main part is a list of texts, which then is the list part of the table.
+local SHORT = { matchers = true, limits = true }
+
+---@param object gost.Object
 function Printer:policy(object, entry)
-  local short = object.shorthand
+  local short = SHORT[object.shorthand or ""] and object.shorthand or ""
   local tree = {}
-  for _, item in ipairs(self:fields(object, entry, { [short or ""] = true })) do tree[#tree + 1] = item end
-  if short and entry[short] then
-    for _, item in ipairs(self:value(object.by_key[short], entry[short])) do tree[#tree + 1] = item end
+  for _, item in ipairs(self:fields(object, entry, { [short] = true })) do tree[#tree + 1] = item end
+  for _, item in ipairs(entry[short] and self:value(object.by_key[short], entry[short]) or {}) do
+    tree[#tree + 1] = item
   end
   return tree
 end
 
----What nothing refers to, and the sections, in the shape of a file.
-function Printer:rest(configuration, left)
+---Settings of the program, in the shape of a file.
+function Printer:sections(configuration)
   local tree = { open = "gost.configure ", tall = true }
   for _, field in ipairs(schema.objects.configuration.fields) do
-    if field.section and configuration[field.key] then
-      add(tree, field.key, self:fields(field.object, configuration[field.key]))
-    elseif left[field.key] then
-      local list = { tall = true }
-      for i, entry in ipairs(left[field.key]) do list[i] = { value = self:fields(field.object, entry) } end
-      add(tree, field.key, list)
+    local value = configuration[field.key]
+    if value and (field.section or field.key == "loggers" and #value > 0) then
+      add(tree, field.key, self:value(field, value))
     end
   end
   if #tree > 0 then self.lines[#self.lines + 1] = render(tree, "") end
 end
 
 local function count_entries(configuration)
-  local n = 0
+  local n = #(configuration.hops or {}) + #(configuration.chains or {})
   for _, list in ipairs(POLICIES) do n = n + #(configuration[list] or {}) end
-  return n + #(configuration.hops or {}) + #(configuration.chains or {})
+  return n
 end
 
 ---@param configuration table  from gost.load
 ---@param options? gost.PrintOptions
 ---@return string
 function print_lua.script(configuration, options)
-  local used, by_string = references(configuration)
   local printer = setmetatable({
-    options = options or {}, locals = {}, identifiers = {}, lines = {}, by_string = by_string,
+    options = options or {}, locals = {}, identifiers = {}, lines = {},
+    one_chain = #(configuration.chains or {}) == 1,
+    many = count_entries(configuration) > LOCALS_MAX,
   }, Printer)
-  local with_locals = count_entries(configuration) <= LOCALS_MAX
-  local left = {}
+  printer:sections(configuration)
   for _, list in ipairs(POLICIES) do
     local object = schema.objects.configuration.by_key[list].object
-    for _, entry in ipairs(configuration[list] or {}) do
-      if with_locals and entry.name and used[list] and used[list][entry.name] then
-        printer:declare(list, entry.name, printer:policy(object, entry))
-      else
-        left[list] = left[list] or {}
-        table.insert(left[list], entry)
-      end
+    for i, entry in ipairs(configuration[list] or {}) do
+      printer:declare(list, entry.name or ("%s-%d"):format(object.name, i), printer:policy(object, entry))
     end
   end
-  left.loggers = configuration.loggers
-  for _, hop in ipairs(configuration.hops or {}) do
-    if with_locals and hop.name and used.hops and used.hops[hop.name] and hop.nodes then
-      printer:declare("hops", hop.name, printer:hop(hop, true))
-    else
-      left.hops = left.hops or {}
-      table.insert(left.hops, hop)
-    end
+  for i, hop in ipairs(configuration.hops or {}) do
+    printer:declare("hops", hop.name or ("hop-%d"):format(i), printer:hop(hop))
   end
-  local declared = #printer.lines
-  printer:rest(configuration, left)
-  if #printer.lines > declared then -- settings of the program come first
-    table.insert(printer.lines, 1, table.remove(printer.lines))
-  end
-  for _, chain in ipairs(configuration.chains or {}) do
-    local tree = printer:chain(chain)
-    if with_locals and chain.name then
-      printer:declare("chains", chain.name, tree)
-    else
-      printer.lines[#printer.lines + 1] = render(tree, "")
-    end
+  for i, chain in ipairs(configuration.chains or {}) do
+    printer:declare("chains", chain.name or ("chain-%d"):format(i), printer:chain(chain))
   end
   for _, service in ipairs(configuration.services or {}) do
     printer.lines[#printer.lines + 1] = render(printer:service(service), "")

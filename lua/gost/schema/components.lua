@@ -21,6 +21,7 @@ local components = {}
 ---@class gost.Component
 ---@field aliases? string[]
 ---@field options gost.Option[]
+---@field free? boolean          takes any options (a script's own kind)
 ---@field delegates? string[]  handlers that get its metadata as well
 ---@field help? string
 
@@ -40,6 +41,17 @@ function components.fold(key)
   return found
 end
 local fold = components.fold
+
+local added = {} ---@type table<string, table<string, gost.Component>>
+
+---A kind that a script has registered; its options are its own business.
+---@param kind "handler"|"listener"|"connector"|"dialer"
+---@param name string
+function components.add(kind, name)
+  added[kind] = added[kind] or {}
+  added[kind][name] = { options = {}, free = true }
+  by_name[kind] = nil
+end
 
 ---Take the tables from `provider` (nil: from the C core).
 ---@param provider? table|fun(): table
@@ -65,6 +77,7 @@ local function names_of(kind)
     names[name] = component
     for _, alias in ipairs(component.aliases or {}) do names[alias] = component end
   end
+  for name, component in pairs(added[kind] or {}) do names[name] = component end
   by_name[kind] = names
   return names
 end
@@ -150,7 +163,7 @@ end
 ---@param name string
 function components.index(kind, name)
   local component = names_of(kind)[name]
-  if not component then return nil end
+  if not component or component.free then return nil end
   indexes[kind] = indexes[kind] or {}
   local index = indexes[kind][name]
   if index then return index end
