@@ -105,13 +105,16 @@ ssize_t gost_io_decode(struct gost_stream *s, gost_decode_fn decode, void *out, 
 
 ssize_t gost_io_peek(struct gost_stream *s, void *buf, size_t n, uint64_t deadline)
 {
+    bool again = s->unread; /* behind what was looked at before there may be more by now */
     ssize_t got = gost_io_read(s, buf, n, deadline);
-    if (got > 0) {
-        int rc = gost_stream_unread(s, buf, (size_t)got);
-        if (rc != 0)
-            return rc;
+    if (got <= 0)
+        return got;
+    if (again && (size_t)got < n) {
+        ssize_t more = gost_stream_read(s, (char *)buf + got, n - (size_t)got);
+        got += more > 0 ? more : 0;
     }
-    return got;
+    int rc = gost_stream_unread(s, buf, (size_t)got);
+    return rc != 0 ? rc : got;
 }
 
 int gost_io_wait_readable(struct gost_stream *s, uint64_t deadline)

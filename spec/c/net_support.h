@@ -207,7 +207,7 @@ static NET_UNUSED void net_reset(int fd)
 
 struct knobs {
     size_t read_max, write_max; /* bytes at a time; 0: no limit */
-    unsigned false_want; /* every so many calls answer WANT although they need not; 0: none */
+    unsigned false_want; /* one in so many calls answers WANT although it need not; 0: none */
     size_t hold;         /* takes so many bytes and passes them on only when flushed */
     bool no_half_close;  /* shutdown answers GOST_ENOTSUP */
     size_t read_fail, write_fail; /* fails with -EIO after so many bytes; 0: never */
@@ -219,7 +219,7 @@ struct knob_stream {
     struct knobs k;
     struct gost_waker *waker[2];
     struct gost_task wake; /* a false WANT is followed by a wake-up */
-    unsigned calls;
+    uint64_t luck;
     size_t reads, writes;
     size_t held;
     uint8_t *room;
@@ -240,7 +240,7 @@ static void knob_wake(struct gost_task *t)
 
 static bool knob_lies(struct knob_stream *s)
 {
-    if (!s->k.false_want || ++s->calls % s->k.false_want != 0)
+    if (!s->k.false_want || net_random(&s->luck) % s->k.false_want != 0)
         return false;
     gost_task_post(&s->wake);
     return true;
@@ -250,7 +250,7 @@ static ssize_t knob_read(struct gost_stream *base, void *buf, size_t n)
 {
     struct knob_stream *s = knob_self(base);
     if (knob_lies(s))
-        return s->calls & 1 ? GOST_WANT_READ : GOST_WANT_WRITE;
+        return s->luck & 1 ? GOST_WANT_READ : GOST_WANT_WRITE;
     if (s->k.read_fail && s->reads >= s->k.read_fail)
         return gost_fail(-EIO, "read: a knob says no");
     if (s->k.read_max && n > s->k.read_max)
@@ -282,7 +282,7 @@ static ssize_t knob_writev(struct gost_stream *base, const struct iovec *iov, in
     ssize_t put;
     (void)count;
     if (knob_lies(s))
-        return s->calls & 1 ? GOST_WANT_WRITE : GOST_WANT_READ;
+        return s->luck & 1 ? GOST_WANT_WRITE : GOST_WANT_READ;
     if (s->k.write_fail && s->writes >= s->k.write_fail)
         return gost_fail(-EIO, "write: a knob says no");
     if (s->k.write_max && n > s->k.write_max)
