@@ -1,29 +1,49 @@
 #include "core/registry.h"
 
+#include "core/proto/direct.h"
 #include "core/proto/kinds.h"
 #include "core/transport/kinds.h"
 
 #include <string.h>
 
 const struct gost_handler_kind *const gost_handler_kinds[] = {
+    &gost__auto_handler,
     &gost__http_handler,
+    &gost__socks4_handler,
     &gost__socks5_handler,
+    &gost__relay_handler,
+    &gost__sni_handler,
+    &gost__tcp_handler,
+    &gost__forward_handler,
     NULL,
 };
 
 const struct gost_connector_kind *const gost_connector_kinds[] = {
     &gost__http_connector,
+    &gost__socks4_connector,
     &gost__socks5_connector,
+    &gost__relay_connector,
+    &gost__sni_connector,
+    &gost__tcp_connector,
+    &gost__forward_connector,
+    &gost__direct_connector,
+    &gost__virtual_connector,
     NULL,
 };
 
 const struct gost_listener_kind *const gost_listener_kinds[] = {
     &gost__tcp_listener,
+    &gost__tls_listener,
+    &gost__unix_listener,
     NULL,
 };
 
 const struct gost_dialer_kind *const gost_dialer_kinds[] = {
     &gost__tcp_dialer,
+    &gost__tls_dialer,
+    &gost__unix_dialer,
+    &gost__direct_dialer,
+    &gost__virtual_dialer,
     NULL,
 };
 

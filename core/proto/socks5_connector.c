@@ -7,11 +7,13 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/socks5.h"
 
 #include <string.h>
 
 struct socks5_settings {
     int64_t timeout;
+    bool notls;
 };
 
 static const struct gost_option options[] = {
@@ -19,6 +21,10 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_DURATION,
      .offset = offsetof(struct socks5_settings, timeout),
      .help = "how long the node may take for the handshake"},
+    {.key = "notls",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct socks5_settings, notls),
+     .help = "do not offer GOST's TLS inside of SOCKS5"},
     GOST_OPTION_END,
 };
 
@@ -37,22 +43,17 @@ static ssize_t decode_reply(void *out, const uint8_t *p, size_t n)
     return gost_socks5_reply_decode(out, p, n);
 }
 
-/* As gost_io_decode, but the end of the stream is an error too. */
-static int receive(struct gost_stream *io, gost_decode_fn decode, void *out, void *room, size_t max,
-                   uint64_t deadline)
-{
-    ssize_t n = gost_io_decode(io, decode, out, room, max, deadline);
-    if (n <= 0)
-        return n == 0 ? gost_fail(GOST_EOF, "the node closed in the SOCKS5 handshake") : (int)n;
-    return 0;
-}
-
 static int send_hello(struct gost_connector *c, struct gost_stream *io, uint64_t deadline)
 {
     struct gost_socks5_hello hello = {.count = 1, .method = {GOST_SOCKS5_NO_AUTH}};
+    const struct socks5_settings *s = c->settings;
     uint8_t bytes[GOST_SOCKS5_HELLO_MAX];
     if (c->user)
         hello.method[hello.count++] = GOST_SOCKS5_USERPASS;
+    if (!s->notls)
+        hello.method[hello.count++] = GOST_SOCKS5_TLS;
+    if (!s->notls && c->user)
+        hello.method[hello.count++] = GOST_SOCKS5_TLS_USERPASS;
     return gost_io_write(io, bytes, gost_socks5_hello_encode(bytes, sizeof(bytes), &hello),
                          deadline);
 }
@@ -71,10 +72,17 @@ static int send_password(struct gost_connector *c, struct gost_stream *io, uint6
     explicit_bzero(&mine, sizeof(mine));
     explicit_bzero(bytes, sizeof(bytes));
     if (rc == 0)
-        rc = receive(io, decode_auth_reply, &reply, bytes, sizeof(bytes), deadline);
+        rc = gost__socks5_receive(io, decode_auth_reply, &reply, bytes, sizeof(bytes), deadline);
     if (rc == 0 && reply.status != 0)
         rc = gost_fail(GOST_EAUTH, "SOCKS5: user or password refused");
     return rc;
+}
+
+static int start_tls(struct gost_connector *c, struct gost_stream **io, uint64_t deadline)
+{
+    struct gost_tls_context *context = gost__socks5_tls(&c->state, false);
+    int rc = context ? gost_tls_client(context, NULL, io) : gost__diag_self->code;
+    return rc == 0 ? gost_io_open(*io, deadline) : rc;
 }
 
 static int negotiate(struct gost_connector *c, struct gost_stream **io, uint64_t deadline)
@@ -83,21 +91,21 @@ static int negotiate(struct gost_connector *c, struct gost_stream **io, uint64_t
     uint8_t room[GOST_SOCKS5_CHOICE_MAX];
     int rc = send_hello(c, *io, deadline);
     if (rc == 0)
-        rc = receive(*io, decode_choice, &choice, room, sizeof(room), deadline);
+        rc = gost__socks5_receive(*io, decode_choice, &choice, room, sizeof(room), deadline);
     if (rc != 0)
         return rc;
-    switch (choice.method) {
-    case GOST_SOCKS5_NO_AUTH:
-        return 0;
-    case GOST_SOCKS5_USERPASS:
-        if (c->user)
-            return send_password(c, *io, deadline);
-        break;
-    case GOST_SOCKS5_NO_METHOD:
+    const struct socks5_settings *s = c->settings;
+    bool tls = choice.method == GOST_SOCKS5_TLS || choice.method == GOST_SOCKS5_TLS_USERPASS;
+    bool auth = choice.method == GOST_SOCKS5_USERPASS || choice.method == GOST_SOCKS5_TLS_USERPASS;
+    if (choice.method == GOST_SOCKS5_NO_METHOD)
         return gost_fail(GOST_EAUTH, "SOCKS5: none of our methods is acceptable%s",
                          c->user ? "" : " (the node wants a password?)");
-    }
-    return gost_fail(GOST_EPROTO, "SOCKS5: method 0x%02x was not offered", choice.method);
+    if ((!tls && !auth && choice.method != GOST_SOCKS5_NO_AUTH) || (tls && s->notls) ||
+        (auth && !c->user))
+        return gost_fail(GOST_EPROTO, "SOCKS5: method 0x%02x was not offered", choice.method);
+    if (tls)
+        rc = start_tls(c, io, deadline);
+    return rc == 0 && auth ? send_password(c, *io, deadline) : rc;
 }
 
 /* What the node's refusal is to our own clients. */
@@ -125,8 +133,13 @@ static int socks5_connect(struct gost_connector *c, struct gost_stream **io,
     if (rc == 0)
         rc = gost_io_write(*io, bytes, n, deadline);
     if (rc == 0)
-        rc = receive(*io, decode_reply, &reply, bytes, sizeof(bytes), deadline);
+        rc = gost__socks5_receive(*io, decode_reply, &reply, bytes, sizeof(bytes), deadline);
     return rc == 0 && reply.code != GOST_SOCKS5_OK ? refusal(reply.code) : rc;
+}
+
+static void destroy(struct gost_connector *c)
+{
+    gost_tls_context_unref(c->state);
 }
 
 const struct gost_connector_kind gost__socks5_connector = {
@@ -135,4 +148,5 @@ const struct gost_connector_kind gost__socks5_connector = {
     .help = "SOCKS5 proxy",
     .options = {options, sizeof(struct socks5_settings)},
     .connect = socks5_connect,
+    .destroy = destroy,
 };

@@ -13,55 +13,35 @@
 
 struct socks5_settings {
     struct gost_handshake_settings handshake;
+    bool notls;
 };
 
 static const struct gost_option options[] = {
     GOST_HANDSHAKE_OPTIONS(struct socks5_settings, handshake),
+    {.key = "notls",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct socks5_settings, notls),
+     .help = "do not accept GOST's TLS inside of SOCKS5"},
     GOST_OPTION_END,
 };
 
-uint8_t gost__socks5_code(int rc)
+/* Which of the client's methods to use; TLS goes before clear text. The client's order means
+ * nothing. */
+static uint8_t choose_method(struct gost_handler *h, struct gost_conn *c,
+                             const struct gost_socks5_hello *hello)
 {
-    switch (rc) {
-    case 0:
-        return GOST_SOCKS5_OK;
-    case GOST_EDENIED:
-        return GOST_SOCKS5_NOT_ALLOWED;
-    case -ENETUNREACH:
-    case -ENETDOWN:
-        return GOST_SOCKS5_NET_UNREACHABLE;
-    case -EHOSTUNREACH:
-    case -EHOSTDOWN:
-    case GOST_EDNS:
-    case GOST_ETIMEDOUT:
-        return GOST_SOCKS5_HOST_UNREACHABLE;
-    case -ECONNREFUSED:
-        return GOST_SOCKS5_REFUSED;
-    case -EAFNOSUPPORT:
-        return GOST_SOCKS5_BAD_ADDRESS;
-    default:
-        return GOST_SOCKS5_FAILURE;
-    }
+    static const uint8_t with_auth[] = {GOST_SOCKS5_TLS_USERPASS, GOST_SOCKS5_USERPASS};
+    static const uint8_t without[] = {GOST_SOCKS5_TLS, GOST_SOCKS5_NO_AUTH};
+    const struct socks5_settings *s = h->settings;
+    const uint8_t *method = gost_conn_needs_auth(c) ? with_auth : without;
+    if (!s->notls && gost_socks5_hello_has(hello, method[0]) && gost__socks5_tls(&h->state, true))
+        return method[0];
+    return gost_socks5_hello_has(hello, method[1]) ? method[1] : GOST_SOCKS5_NO_METHOD;
 }
 
-/* Which of the client's methods to use. No code knows the client's order: ours counts. */
-static uint8_t choose_method(struct gost_conn *c, const struct gost_socks5_hello *hello)
-{
-    bool auth = gost_conn_needs_auth(c);
-    if (auth && gost_socks5_hello_has(hello, GOST_SOCKS5_USERPASS))
-        return GOST_SOCKS5_USERPASS;
-    if (!auth && gost_socks5_hello_has(hello, GOST_SOCKS5_NO_AUTH))
-        return GOST_SOCKS5_NO_AUTH;
-    return GOST_SOCKS5_NO_METHOD;
-}
-
-/* As gost_io_decode, but the end of the stream is an error too. */
 static int receive(struct gost_conn *c, gost_decode_fn decode, void *out, void *room, size_t max)
 {
-    ssize_t n = gost_io_decode(c->client, decode, out, room, max, c->deadline);
-    if (n <= 0)
-        return n == 0 ? gost_fail(GOST_EOF, "the client left in its handshake") : (int)n;
-    return 0;
+    return gost__socks5_receive(c->client, decode, out, room, max, c->deadline);
 }
 
 static ssize_t decode_hello(void *out, const uint8_t *p, size_t n)
@@ -101,11 +81,10 @@ static int negotiate(struct gost_handler *h, struct gost_conn *c)
 {
     struct gost_socks5_hello hello;
     uint8_t room[GOST_SOCKS5_HELLO_MAX], reply[GOST_SOCKS5_CHOICE_MAX];
-    (void)h;
     int rc = receive(c, decode_hello, &hello, room, sizeof(room));
     if (rc != 0)
         return rc;
-    struct gost_socks5_choice choice = {.method = choose_method(c, &hello)};
+    struct gost_socks5_choice choice = {.method = choose_method(h, c, &hello)};
     size_t n = gost_socks5_choice_encode(reply, sizeof(reply), &choice);
     if (choice.method == GOST_SOCKS5_NO_METHOD) {
         gost__last_word(c, reply, n);
@@ -114,7 +93,12 @@ static int negotiate(struct gost_handler *h, struct gost_conn *c)
                    : gost_fail(GOST_EPROTO, "the client offers no known method");
     }
     rc = gost_io_write(c->client, reply, n, c->deadline);
-    return rc == 0 && choice.method == GOST_SOCKS5_USERPASS ? check_password(c) : rc;
+    bool tls = choice.method == GOST_SOCKS5_TLS || choice.method == GOST_SOCKS5_TLS_USERPASS;
+    if (rc == 0 && tls)
+        rc = gost_tls_server(h->state, &c->client);
+    if (rc == 0 && tls)
+        rc = gost_io_open(c->client, c->deadline);
+    return rc == 0 && gost_conn_needs_auth(c) ? check_password(c) : rc;
 }
 
 /* Tell the client how it went; `up` is the target's stream when it went well. */
@@ -170,10 +154,16 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     return gost_fail(GOST_ENOTSUP, "SOCKS5 command 0x%02x", request.command);
 }
 
+static void destroy(struct gost_handler *h)
+{
+    gost_tls_context_unref(h->state);
+}
+
 const struct gost_handler_kind gost__socks5_handler = {
     .name = "socks5",
     .aliases = "socks",
     .help = "SOCKS5 proxy",
     .options = {options, sizeof(struct socks5_settings)},
     .serve = serve,
+    .destroy = destroy,
 };

@@ -63,19 +63,50 @@ static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr
     l->on_stream(l, &s, peer);
 }
 
+int gost__listener_listen(struct gost_listener *l)
+{
+    l->acceptor.on_accept = on_accept;
+    l->acceptor.user = l;
+    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
+    if (rc == 0)
+        l->addr = l->acceptor.addr;
+    return rc;
+}
+
+void gost__listener_close(struct gost_listener *l)
+{
+    gost_acceptor_close(&l->acceptor);
+    if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] != '\0')
+        unlink(l->addr.un.sun_path);
+}
+
 int gost_listener_start(struct gost_listener *l)
 {
-    int rc;
-    if (l->kind->start) {
-        rc = l->kind->start(l);
-    } else {
-        l->acceptor.on_accept = on_accept;
-        l->acceptor.user = l;
-        rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
-        if (rc == 0)
-            l->addr = l->acceptor.addr;
-    }
+    int rc = l->kind->start ? l->kind->start(l) : gost__listener_listen(l);
     l->listening = rc == 0;
+    return rc;
+}
+
+int gost_listener_inherit(struct gost_listener *l, struct gost_listener *old)
+{
+    bool any_port = gost_sockaddr_port(&l->addr) == 0 && l->addr.sa.sa_family != AF_UNIX;
+    union gost_sockaddr wanted = l->addr;
+    if (l->listening || !old->listening || l->kind->stop || old->kind->stop)
+        return GOST_ENOTSUP;
+    if (any_port && wanted.sa.sa_family == AF_INET)
+        wanted.v4.sin_port = old->addr.v4.sin_port;
+    else if (any_port)
+        wanted.v6.sin6_port = old->addr.v6.sin6_port;
+    if (!gost_sockaddr_equal(&wanted, &old->addr))
+        return GOST_ENOTSUP;
+    int fd = gost_acceptor_release(&old->acceptor);
+    old->listening = false;
+    l->acceptor.on_accept = on_accept;
+    l->acceptor.user = l;
+    int rc = gost_acceptor_adopt(&l->acceptor, fd);
+    l->listening = rc == 0;
+    if (rc == 0)
+        l->addr = l->acceptor.addr;
     return rc;
 }
 
@@ -84,13 +115,10 @@ void gost_listener_stop(struct gost_listener *l)
     if (!l->listening)
         return;
     l->listening = false;
-    if (l->kind->stop) {
+    if (l->kind->stop)
         l->kind->stop(l);
-        return;
-    }
-    gost_acceptor_close(&l->acceptor);
-    if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] != '\0')
-        unlink(l->addr.un.sun_path);
+    else
+        gost__listener_close(l);
 }
 
 int gost_dialer_new(const struct gost_dialer_kind *kind, void *settings,

@@ -25,10 +25,10 @@ struct gost_listener_kind {
     int (*init)(struct gost_listener *l);
     /**
      * Bind and accept. NULL: a stream socket (TCP, or Unix for a path), each accepted connection
-     * passed through `wrap`.
+     * passed through `wrap` (gost__listener_listen).
      */
     int (*start)(struct gost_listener *l);
-    /** Stop accepting. NULL: close the socket. */
+    /** Stop accepting. NULL: close the acceptor's socket, which a successor may inherit. */
     void (*stop)(struct gost_listener *l);
     /** Push this transport's layers on an accepted stream; must not wait. NULL: none. */
     int (*wrap)(struct gost_listener *l, struct gost_stream **io);
@@ -66,8 +66,19 @@ void gost_listener_delete(struct gost_listener *l);
 /** @return 0 or a negative code with diag; l->addr tells the port that was picked */
 int gost_listener_start(struct gost_listener *l);
 
+/**
+ * Take over the listening socket of another listener that is about to go: clients in its backlog are
+ * not lost. For stream sockets with the same address and options.
+ * @return 0 (this one listens now, the old one no longer), or GOST_ENOTSUP when it cannot be
+ */
+int gost_listener_inherit(struct gost_listener *l, struct gost_listener *old);
+
 /** Stop accepting; streams that were accepted live on. */
 void gost_listener_stop(struct gost_listener *l);
+
+/** What start and stop of most kinds are: listen on a stream socket; close it, and unlink its path. */
+int gost__listener_listen(struct gost_listener *l);
+void gost__listener_close(struct gost_listener *l);
 
 /* --- dialing ------------------------------------------------------------------------------ */
 

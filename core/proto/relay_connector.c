@@ -1,0 +1,97 @@
+/*
+ * GOST's relay protocol, the client's side.
+ */
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/codec/relay.h"
+#include "core/net/io.h"
+#include "core/proto/handshake.h"
+#include "core/proto/kinds.h"
+#include "core/proto/relay_stream.h"
+
+#include <stdlib.h>
+
+struct relay_settings {
+    int64_t timeout;
+    bool nodelay;
+};
+
+static const struct gost_option options[] = {
+    {.key = "connectTimeout",
+     .type = GOST_OPT_DURATION,
+     .offset = offsetof(struct relay_settings, timeout),
+     .help = "how long the node may take to answer"},
+    {.key = "nodelay",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct relay_settings, nodelay),
+     .help = "send the request at once and wait for the response, instead of sending it with the "
+             "first bytes (or after 5 ms)"},
+    GOST_OPTION_END,
+};
+
+enum { REQUEST_MAX = 2048 }; /* credentials, an address and a network fit with ease */
+
+/* @return bytes of the request, or a negative code */
+static int encode(struct gost_connector *c, const struct gost_request *request, uint8_t *bytes)
+{
+    struct gost_relay m = {.code = GOST_RELAY_CONNECT};
+    if (c->user) {
+        m.has_auth = true;
+        if (!gost_slice_copy(gost_slice(c->user), m.auth.user, sizeof(m.auth.user)) ||
+            !gost_slice_copy(gost_slice(c->password ? c->password : ""), m.auth.password,
+                             sizeof(m.auth.password)))
+            return gost_fail(GOST_EAUTH, "user or password over 255 bytes");
+    }
+    if (request->network == GOST_UNIX) {
+        m.has_network = true;
+        m.network = GOST_RELAY_UNIX;
+    }
+    if (request->addr.host[0] || request->addr.port) /* none: the node forwards as it likes */
+        gost_relay_add_addr(&m, &request->addr);
+    size_t n = gost_relay_encode(bytes, REQUEST_MAX, &m);
+    explicit_bzero(&m.auth, sizeof(m.auth));
+    return n > 0 ? (int)n : gost_fail(GOST_EPROTO, "relay cannot name this target");
+}
+
+static ssize_t decode(void *out, const uint8_t *p, size_t n)
+{
+    return gost_relay_decode(out, p, n);
+}
+
+static int ask(struct gost_stream *io, const uint8_t *bytes, size_t n, uint64_t deadline)
+{
+    struct gost_relay m;
+    int rc = gost_io_write(io, bytes, n, deadline);
+    void *room = rc == 0 ? malloc(GOST_RELAY_MAX) : NULL;
+    if (!room)
+        return rc != 0 ? rc : gost_fail_code(GOST_ENOMEM);
+    ssize_t got = gost_io_decode(io, decode, &m, room, GOST_RELAY_MAX, deadline);
+    free(room);
+    if (got <= 0)
+        return got == 0 ? gost_fail(GOST_EOF, "the node closed without an answer") : (int)got;
+    return gost__relay_verdict(m.code);
+}
+
+static int relay_connect(struct gost_connector *c, struct gost_stream **io,
+                         const struct gost_request *request, uint64_t deadline)
+{
+    const struct relay_settings *s = c->settings;
+    uint8_t bytes[REQUEST_MAX];
+    if (request->network == GOST_UDP)
+        return gost_fail(GOST_ENOTSUP, "the relay connector cannot reach udp targets");
+    int n = encode(c, request, bytes);
+    int rc = n;
+    if (n > 0 && s->nodelay)
+        rc = ask(*io, bytes, (size_t)n, gost__deadline_within(deadline, s->timeout));
+    else if (n > 0)
+        rc = gost__relay_stream_push(io, bytes, (size_t)n);
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc;
+}
+
+const struct gost_connector_kind gost__relay_connector = {
+    .name = "relay",
+    .help = "GOST's relay protocol",
+    .options = {options, sizeof(struct relay_settings)},
+    .connect = relay_connect,
+};

@@ -1,0 +1,158 @@
+/*
+ * GOST's relay protocol, the proxy's side.
+ */
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/codec/relay.h"
+#include "core/net/io.h"
+#include "core/proto/handshake.h"
+#include "core/proto/kinds.h"
+
+#include <stdlib.h>
+
+struct relay_settings {
+    struct gost_handshake_settings handshake;
+    bool nodelay;
+    bool unix_targets;
+};
+
+static const struct gost_option options[] = {
+    GOST_HANDSHAKE_OPTIONS(struct relay_settings, handshake),
+    {.key = "nodelay",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct relay_settings, nodelay),
+     .help = "answer as soon as the target is connected; so it is always, the word is for GOST's "
+             "configurations"},
+    {.key = "unix",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct relay_settings, unix_targets),
+     .help = "let clients connect to Unix sockets of this host"},
+    GOST_OPTION_END,
+};
+
+static ssize_t decode(void *out, const uint8_t *p, size_t n)
+{
+    return gost_relay_decode(out, p, n);
+}
+
+static int receive(struct gost_conn *c, struct gost_relay *m)
+{
+    void *room = malloc(GOST_RELAY_MAX);
+    if (!room)
+        return gost_fail_code(GOST_ENOMEM);
+    ssize_t n = gost_io_decode(c->client, decode, m, room, GOST_RELAY_MAX, c->deadline);
+    m->meta = (struct gost_slice){NULL, 0}; /* it lies in the room, and we do not look at it */
+    free(room);
+    if (n == 0)
+        return gost_fail(GOST_EOF, "the client left without a request");
+    return n > 0 ? 0 : (int)n;
+}
+
+static size_t encode(uint8_t *bytes, size_t cap, uint8_t status)
+{
+    struct gost_relay m = {.code = status};
+    return gost_relay_encode(bytes, cap, &m);
+}
+
+static int refuse(struct gost_conn *c, uint8_t status, int rc)
+{
+    uint8_t bytes[16];
+    gost__last_word(c, bytes, encode(bytes, sizeof(bytes), status));
+    return rc;
+}
+
+static uint8_t status_of(int rc, bool forwarding)
+{
+    switch (rc) {
+    case GOST_EDENIED:
+        return GOST_RELAY_FORBIDDEN;
+    case GOST_ETIMEDOUT:
+        return GOST_RELAY_TIMEOUT;
+    case GOST_ENONODE:
+    case -EMFILE:
+    case -ENFILE:
+        return GOST_RELAY_UNAVAILABLE;
+    case GOST_EDNS:
+    case -ECONNREFUSED:
+    case -EHOSTUNREACH:
+    case -EHOSTDOWN:
+        return GOST_RELAY_HOST_UNREACHABLE;
+    default:
+        return forwarding ? GOST_RELAY_HOST_UNREACHABLE : GOST_RELAY_NET_UNREACHABLE;
+    }
+}
+
+static int authenticate(struct gost_conn *c, struct gost_relay *m)
+{
+    if (!gost_conn_needs_auth(c))
+        return 0;
+    int rc = gost_conn_auth(c, m->has_auth ? m->auth.user : NULL, m->auth.password, "relay");
+    explicit_bzero(&m->auth, sizeof(m->auth));
+    return rc;
+}
+
+/* What the request is about, if it is something that we do. */
+static int check(struct gost_handler *h, struct gost_conn *c, const struct gost_relay *m,
+                 struct gost_request *request)
+{
+    const struct relay_settings *s = h->settings;
+    const struct gost_addr *addr = gost_relay_addr(m);
+    uint8_t command = m->code & GOST_RELAY_COMMAND_MASK;
+    bool is_unix = m->has_network && m->network == GOST_RELAY_UNIX;
+    bool other = m->has_network && (m->network == GOST_RELAY_IP || m->network == GOST_RELAY_SERIAL);
+    *request = gost__handshake_request(&s->handshake, addr ? addr : &(struct gost_addr){{0}, 0});
+    request->network = is_unix ? GOST_UNIX : GOST_TCP;
+    if (gost_relay_is_udp(m) || other)
+        return refuse(c, GOST_RELAY_UNAVAILABLE, gost_fail(GOST_ENOTSUP, "relay: network"));
+    if (c->ops->has_forwarder(c))
+        return 0;
+    if (command == GOST_RELAY_BIND)
+        return refuse(c, GOST_RELAY_FORBIDDEN, gost_fail(GOST_ENOTSUP, "relay: BIND"));
+    if (command > GOST_RELAY_CONNECT)
+        return refuse(c, GOST_RELAY_BAD_REQUEST,
+                      gost_fail(GOST_EPROTO, "relay: command %u", command));
+    if (!addr || !addr->host[0])
+        return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "relay: no target"));
+    if (is_unix && !s->unix_targets)
+        return refuse(c, GOST_RELAY_FORBIDDEN, gost_fail(GOST_EDENIED, "relay: Unix sockets"));
+    return 0;
+}
+
+static int serve_connect(struct gost_conn *c, const struct gost_request *request)
+{
+    struct gost_stream *up = NULL;
+    uint8_t bytes[16];
+    bool forwarding = c->ops->has_forwarder(c);
+    int rc = forwarding ? c->ops->forward(c, request, &up) : gost_conn_dial(c, request, &up);
+    if (rc != 0)
+        return refuse(c, status_of(rc, forwarding), rc);
+    size_t n = encode(bytes, sizeof(bytes), GOST_RELAY_OK);
+    rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
+    if (rc == 0)
+        rc = gost_conn_relay(c, &up);
+    gost_stream_close(up);
+    return rc;
+}
+
+static int serve(struct gost_handler *h, struct gost_conn *c)
+{
+    const struct relay_settings *s = h->settings;
+    struct gost_relay m;
+    struct gost_request request;
+    gost__handshake_begin(c, &s->handshake);
+    int rc = receive(c, &m);
+    if (rc != 0)
+        return rc;
+    rc = authenticate(c, &m);
+    if (rc != 0)
+        return refuse(c, GOST_RELAY_UNAUTHORIZED, rc);
+    rc = check(h, c, &m, &request);
+    return rc == 0 ? serve_connect(c, &request) : rc;
+}
+
+const struct gost_handler_kind gost__relay_handler = {
+    .name = "relay",
+    .help = "GOST's relay protocol",
+    .options = {options, sizeof(struct relay_settings)},
+    .serve = serve,
+};
