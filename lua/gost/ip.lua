@@ -43,4 +43,52 @@ function ip.network(text)
   if version and tonumber(bits) <= (version == 4 and 32 or 128) then return version end
 end
 
+local function bytes4(text)
+  return string.char(text:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
+end
+
+---Groups of one side of "::" as bytes.
+local function side(text)
+  local out = {}
+  if text == "" then return "" end
+  for part in (text .. ":"):gmatch "(.-):" do
+    out[#out + 1] = part:find "%." and bytes4(part) or string.pack(">I2", tonumber(part, 16))
+  end
+  return table.concat(out)
+end
+
+local MAPPED = ("\0"):rep(10) .. "\255\255"
+
+---The address as 4 or 16 bytes; an IPv4 address written as IPv6 counts as IPv4.
+---@param text string
+---@return string?
+function ip.bytes(text)
+  local version = ip.version(text)
+  if not version then return nil end
+  if version == 4 then return bytes4(text) end
+  text = text:gsub("%%.*$", "")
+  local left, right = text:match "^(.-)::(.*)$"
+  local out
+  if left then
+    left, right = side(left), side(right)
+    out = left .. ("\0"):rep(16 - #left - #right) .. right
+  else
+    out = side(text)
+  end
+  return out:sub(1, 12) == MAPPED and out:sub(13) or out
+end
+
+---Is the address (of `bytes`) inside of "10.0.0.0/8"?
+---@param bytes string
+---@param network string
+function ip.inside(bytes, network)
+  local address, bits = network:match "^(.+)/(%d+)$"
+  local base = address and ip.bytes(address)
+  if not base or #base ~= #bytes then return false end
+  local whole, rest = tonumber(bits) // 8, tonumber(bits) % 8
+  if bytes:sub(1, whole) ~= base:sub(1, whole) then return false end
+  if rest == 0 then return true end
+  return bytes:byte(whole + 1) >> (8 - rest) == base:byte(whole + 1) >> (8 - rest)
+end
+
 return ip
