@@ -300,6 +300,14 @@ static enum outcome flow_step(struct gost_pump *p, struct gost_flow *f)
     return f->splice ? flow_splice(p, f) : flow_copy(p, f);
 }
 
+/* Was the connection reset? With nothing to write and its input ended, nobody else would notice. */
+static bool is_dead(struct gost_stream *s)
+{
+    while (s->next)
+        s = s->next;
+    return gost_stream_is_socket(s) && gost__socket_watch(s)->ready & GOST_FAILED;
+}
+
 static void pump_run(struct gost_pump *p, struct gost_flow *f)
 {
     if (p->ended)
@@ -310,6 +318,8 @@ static void pump_run(struct gost_pump *p, struct gost_flow *f)
     }
     f->running = true;
     enum outcome out = flow_step(p, f);
+    if (out == BLOCKED && !f->shut && is_dead(p->stream[1 - flow_index(p, f)]))
+        out = abandon(p, f, -ECONNRESET);
     f->running = false;
     if (out == BUSY)
         gost_task_post(&p->task);

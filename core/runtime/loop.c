@@ -114,6 +114,8 @@ static void loop_dispatch(struct gost_loop *l)
             fresh |= GOST_READABLE | GOST_HANGUP;
         if (ev->events & (EPOLLHUP | EPOLLERR))
             fresh |= GOST_WRITABLE;
+        if (ev->events & EPOLLERR)
+            fresh |= GOST_FAILED;
         w->ready |= fresh;
         w->fn(w, fresh);
     }
@@ -188,11 +190,29 @@ void gost_loop_stop(struct gost_loop *l)
     l->stopped = true;
 }
 
+static uint32_t epoll_events(uint8_t events)
+{
+    return EPOLLRDHUP | EPOLLET | (events & GOST_READABLE ? EPOLLIN : 0) |
+           (events & GOST_WRITABLE ? EPOLLOUT : 0);
+}
+
 int gost_watch_start(struct gost_watch *w, int fd, void (*fn)(struct gost_watch *self, uint8_t fresh))
+{
+    return gost_watch_start_for(w, fd, GOST_READABLE | GOST_WRITABLE, fn);
+}
+
+int gost_watch_change(struct gost_watch *w, uint8_t events)
+{
+    struct epoll_event ev = {.events = epoll_events(events), .data.ptr = w};
+    return epoll_ctl(loop_self->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev) < 0 ? -errno : 0;
+}
+
+int gost_watch_start_for(struct gost_watch *w, int fd, uint8_t events,
+                         void (*fn)(struct gost_watch *self, uint8_t fresh))
 {
     struct gost_loop *l = loop_self;
     *w = (struct gost_watch){.fd = fd, .fn = fn};
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w};
+    struct epoll_event ev = {.events = epoll_events(events), .data.ptr = w};
     if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
         w->fd = -1;
         return -errno;

@@ -24,6 +24,7 @@ enum gost_ready {
     GOST_READABLE = 1, /**< read may yield bytes, the end of the stream or an error */
     GOST_WRITABLE = 2,
     GOST_HANGUP = 4, /**< the peer ended its side, or the socket failed: read on until 0 or error */
+    GOST_FAILED = 8, /**< the socket failed: nothing can be written any more */
 };
 
 /** A descriptor in the loop's epoll. Embedded in its user; `fn` may stop and free it. */
@@ -95,6 +96,16 @@ uv_loop_t *gost_loop_uv(struct gost_loop *l);
 
 /** Register `w->fd` for all events, edge-triggered. @return 0 or a libuv code */
 int gost_watch_start(struct gost_watch *w, int fd, void (*fn)(struct gost_watch *self, uint8_t fresh));
+
+/**
+ * The same for `events` (enum gost_ready) alone. A datagram socket tells of room after every datagram
+ * that its peer read, so it asks for GOST_WRITABLE only while it waits for it (gost_watch_change).
+ */
+int gost_watch_start_for(struct gost_watch *w, int fd, uint8_t events,
+                         void (*fn)(struct gost_watch *self, uint8_t fresh));
+
+/** Ask for other events from now on. @return 0 or a libuv code */
+int gost_watch_change(struct gost_watch *w, uint8_t events);
 
 /**
  * Forget the descriptor. Events already fetched are dropped, so the struct may be freed at once.

@@ -143,24 +143,40 @@ static NET_UNUSED uint64_t net_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
-/* The byte at a place of the endless test text. */
-static NET_UNUSED uint8_t net_byte(uint64_t at)
+/* The endless test text: a ring of random bytes, of a length that divides no buffer's. */
+enum { NET_RING = 65521 };
+static uint8_t net_ring[NET_RING];
+
+static NET_UNUSED void net_ring_fill(void)
 {
-    uint64_t state = at >> 3;
-    return (uint8_t)(net_random(&state) >> (at & 7) * 8);
+    uint64_t state = 42;
+    for (size_t i = 0; i < NET_RING && !net_ring[NET_RING - 1]; i++)
+        net_ring[i] = (uint8_t)(net_random(&state) | (i == NET_RING - 1));
 }
 
 static NET_UNUSED void net_fill(uint8_t *to, uint64_t at, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] = net_byte(at + i);
+    net_ring_fill();
+    while (n > 0) {
+        size_t from = at % NET_RING, some = n < NET_RING - from ? n : NET_RING - from;
+        memcpy(to, net_ring + from, some);
+        to += some;
+        at += some;
+        n -= some;
+    }
 }
 
 static NET_UNUSED bool net_matches(const uint8_t *p, uint64_t at, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != net_byte(at + i))
+    net_ring_fill();
+    while (n > 0) {
+        size_t from = at % NET_RING, some = n < NET_RING - from ? n : NET_RING - from;
+        if (memcmp(p, net_ring + from, some) != 0)
             return false;
+        p += some;
+        at += some;
+        n -= some;
+    }
     return true;
 }
 
@@ -212,6 +228,7 @@ struct knobs {
     bool no_half_close;  /* shutdown answers GOST_ENOTSUP */
     size_t read_fail, write_fail; /* fails with -EIO after so many bytes; 0: never */
     bool transparent;             /* lets the descriptor show through */
+    bool eager;                   /* fires both wakers from inside each write */
 };
 
 struct knob_stream {
@@ -299,6 +316,8 @@ static ssize_t knob_writev(struct gost_stream *base, const struct iovec *iov, in
         put = gost_stream_write(base->next, iov[0].iov_base, n);
     }
     s->writes += put > 0 ? (size_t)put : 0;
+    if (s->k.eager)
+        knob_wake(&s->wake);
     return put;
 }
 
