@@ -31,6 +31,9 @@ struct gost_stream;
 #define GOSTL_AUTHER "gost.Auther"
 #define GOSTL_HOSTS "gost.Hosts"
 #define GOSTL_RESOLVER "gost.Resolver"
+#define GOSTL_TRAFFIC "gost.Traffic"
+#define GOSTL_CONN_LIMIT "gost.ConnLimit"
+#define GOSTL_RATE_LIMIT "gost.RateLimit"
 #define GOSTL_DICT "gost.Dict"
 #define GOSTL_COUNTER "gost.Counter"
 
@@ -124,6 +127,7 @@ void gostL_open_fiber(lua_State *L);
 void gostL_open_stream(lua_State *L);
 void gostL_open_conn(lua_State *L);
 void gostL_open_policy(lua_State *L);
+void gostL_open_limits(lua_State *L);
 void gostL_open_node(lua_State *L);
 void gostL_open_hop(lua_State *L);
 void gostL_open_chain(lua_State *L);

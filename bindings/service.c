@@ -126,6 +126,31 @@ static void take_policies(lua_State *L, struct gost_service *s)
     gostL_take_bypasses(L, 1, &s->bypass, &s->bypass_count);
 }
 
+/* GOST's word for what a traffic limiter applies to. */
+static unsigned scope_of(const char *word)
+{
+    if (word && strcmp(word, "service") == 0)
+        return GOST_SCOPE_SERVICE;
+    if (word && strcmp(word, "conn") == 0)
+        return GOST_SCOPE_CONN;
+    return word && strcmp(word, "client") == 0 ? GOST_SCOPE_CLIENT : GOST_SCOPE_ALL;
+}
+
+static void take_limits(lua_State *L, struct gost_service *s)
+{
+    lua_getfield(L, 1, "limiter");
+    struct gost_traffic *traffic = gostL_test(L, -1, GOSTL_TRAFFIC);
+    s->traffic = traffic ? gost_traffic_ref(traffic) : NULL;
+    s->traffic_scope = scope_of(gostL_field_string(L, 1, "limiter_scope"));
+    lua_getfield(L, 1, "climiter");
+    struct gost_conn_limit *conns = gostL_test(L, -1, GOSTL_CONN_LIMIT);
+    s->conn_limit = conns ? gost_conn_limit_ref(conns) : NULL;
+    lua_getfield(L, 1, "rlimiter");
+    struct gost_rate_limit *rate = gostL_test(L, -1, GOSTL_RATE_LIMIT);
+    s->rate_limit = rate ? gost_rate_limit_ref(rate) : NULL;
+    lua_pop(L, 3);
+}
+
 static void take_router(lua_State *L, struct gost_router *r)
 {
     lua_getfield(L, 1, "chain");
@@ -195,6 +220,7 @@ static int l_service(lua_State *L)
     if (rc != 0)
         return luaL_error(L, "service %s: %s", name ? name : "service", gost_diag_text(rc));
     take_policies(L, s);
+    take_limits(L, s);
     take_router(L, &s->router);
     lua_getfield(L, 1, "forwarder");
     struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);
@@ -215,6 +241,15 @@ static int service_start(lua_State *L)
             return gostL_fail(L, rc);
     }
     lua_pushstring(L, gost_sockaddr_format(&s->listener->addr, text));
+    return 1;
+}
+
+/* service:inherit(old) -> whether the old service's listening socket was taken over */
+static int service_inherit(lua_State *L)
+{
+    struct gost_service *s = gostL_check(L, 1, GOSTL_SERVICE);
+    struct gost_service *old = gostL_check(L, 2, GOSTL_SERVICE);
+    lua_pushboolean(L, gost_listener_inherit(s->listener, old->listener) == 0);
     return 1;
 }
 
@@ -310,7 +345,8 @@ void gostL_open_service(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"start", service_start}, {"stop", service_stop},
                                        {"kill", service_kill},   {"addr", service_addr},
-                                       {"stats", service_stats}, {NULL, NULL}};
+                                       {"stats", service_stats},
+                                       {"inherit", service_inherit}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", service_gc},
                                     {"__close", service_gc},
                                     {"__tostring", service_tostring},

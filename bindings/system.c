@@ -199,7 +199,6 @@ static int l_on_signal(lua_State *L)
     uv_loop_t *uv = gost_loop_uv(gost_loop_self());
     uv_signal_init(uv, &s->handle);
     uv_signal_start(&s->handle, on_signal, number);
-    uv_unref((uv_handle_t *)&s->handle);
     return 0;
 }
 

@@ -125,14 +125,25 @@ int gost_acceptor_listen(struct gost_acceptor *a, const union gost_sockaddr *add
     return fd < 0 ? fd : gost_acceptor_adopt(a, fd);
 }
 
-void gost_acceptor_close(struct gost_acceptor *a)
+static void acceptor_stop(struct gost_acceptor *a, bool close_fd)
 {
-    if (a->watch.fd < 0)
-        return;
     gost_task_cancel(&a->again);
     gost_timer_stop(&a->rest);
-    gost_watch_stop(&a->watch, true);
+    gost_watch_stop(&a->watch, close_fd);
     if (a->emergency_fd >= 0)
         close(a->emergency_fd);
     a->emergency_fd = -1;
+}
+
+int gost_acceptor_release(struct gost_acceptor *a)
+{
+    int fd = a->watch.fd;
+    acceptor_stop(a, false);
+    return fd;
+}
+
+void gost_acceptor_close(struct gost_acceptor *a)
+{
+    if (a->watch.fd >= 0)
+        acceptor_stop(a, true);
 }

@@ -81,6 +81,9 @@ int gost_acceptor_listen(struct gost_acceptor *a, const union gost_sockaddr *add
 /** Take over a socket that listens already; owned from now on. */
 int gost_acceptor_adopt(struct gost_acceptor *a, int fd);
 
+/** Give the listening descriptor away; the acceptor is closed then. @return the descriptor */
+int gost_acceptor_release(struct gost_acceptor *a);
+
 /** Stop listening and close; connections waiting in the backlog are lost. */
 void gost_acceptor_close(struct gost_acceptor *a);
 

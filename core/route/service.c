@@ -69,6 +69,9 @@ static void service_free(struct gost_service *s)
     free(s->admission);
     free(s->bypass);
     free(s->auther);
+    gost_traffic_unref(s->traffic);
+    gost_conn_limit_unref(s->conn_limit);
+    gost_rate_limit_unref(s->rate_limit);
     gost_hop_unref(s->forwarder);
     gost_router_destroy(&s->router);
     gost_shared_give(s->stats);

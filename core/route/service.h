@@ -10,6 +10,9 @@
 #include "core/policy/admission.h"
 #include "core/policy/auth.h"
 #include "core/policy/bypass.h"
+#include "core/policy/conn_limit.h"
+#include "core/policy/rate_limit.h"
+#include "core/policy/traffic.h"
 #include "core/proto/handler.h"
 #include "core/route/hooks.h"
 #include "core/route/router.h"
@@ -46,7 +49,10 @@ struct gost_service {
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
     struct gost_hooks hooks;
     struct gost_logger *logger;         /**< borrowed, or NULL for the default one */
-    const struct gost_pump_rules *rules; /**< limits of the tunnels, or NULL */
+    struct gost_traffic *traffic;       /**< owned reference or NULL: bytes per second */
+    unsigned traffic_scope;             /**< enum gost_scope */
+    struct gost_conn_limit *conn_limit; /**< owned reference or NULL: connections at a time */
+    struct gost_rate_limit *rate_limit; /**< owned reference or NULL: connections per second */
     struct gost_service_stats *stats;   /**< shared memory */
     struct gost_list sessions;          /**< struct gost_session */
     size_t live;                        /**< their number on this worker */

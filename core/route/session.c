@@ -94,6 +94,10 @@ static void session_free(struct gost_session *s)
     session_count--;
     s->service->live--;
     gost_stream_close(c->client);
+    gost_conn_hold_release(&s->hold);
+    if (s->traffic)
+        gost_traffic_conn_destroy(s->traffic);
+    free(s->traffic);
     free(c->user);
     free(c->client_id);
     free(c->target);
@@ -150,11 +154,38 @@ static void on_pump_done(struct gost_pump *p)
         end_pumped(s); /* a hook may wait, so it has a fiber */
 }
 
+static size_t grant(void *arg, int flow, size_t want, uint64_t *when)
+{
+    struct gost_session *s = arg;
+    return (size_t)gost_traffic_take(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, want,
+                                     gost_now(), when);
+}
+
+static void give_back(void *arg, int flow, size_t n)
+{
+    struct gost_session *s = arg;
+    gost_traffic_give(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, n);
+}
+
+/* The limits that the tunnel of a session must keep; NULL when there are none. */
+static const struct gost_pump_rules *tunnel_rules(struct gost_session *s)
+{
+    static const struct gost_pump_rules limited = {.grant = grant, .give_back = give_back};
+    if (!s->traffic)
+        return NULL;
+    if (s->conn.client_id)
+        gost_traffic_conn_identify(s->traffic, s->conn.client_id, strlen(s->conn.client_id));
+    return gost_traffic_limits(s->traffic, GOST_LIMIT_IN) ||
+                   gost_traffic_limits(s->traffic, GOST_LIMIT_OUT)
+               ? &limited
+               : NULL;
+}
+
 int gost__session_relay(struct gost_session *s, struct gost_stream **up)
 {
     if (s->service->hooks.stream)
         return gost__session_copy(s, up);
-    gost_pump_start(&s->pump, &s->conn.client, up, s->service->rules, s, on_pump_done);
+    gost_pump_start(&s->pump, &s->conn.client, up, tunnel_rules(s), s, on_pump_done);
     s->pumping = true;
     if (s->conn.idle_ms)
         gost_pump_set_idle(&s->pump, s->conn.idle_ms);
@@ -201,6 +232,26 @@ static bool admitted(struct gost_session *s)
     return false;
 }
 
+/* Limits on connections; one that is over them hears nothing, and is logged for those who debug. */
+static int within_limits(struct gost_session *s)
+{
+    struct gost_service *sv = s->service;
+    int rc = sv->rate_limit ? gost_rate_limit_take(sv->rate_limit, &s->conn.peer, gost_now(), NULL) : 0;
+    if (rc == 0 && sv->conn_limit)
+        rc = gost_conn_limit_acquire(sv->conn_limit, &s->conn.peer, &s->hold);
+    if (rc == 0 && sv->traffic) {
+        s->traffic = calloc(1, sizeof(*s->traffic));
+        if (!s->traffic)
+            return gost_fail_code(GOST_ENOMEM);
+        gost_traffic_conn_create(s->traffic, sv->traffic, sv->traffic_scope, &s->conn.peer);
+    }
+    if (rc == GOST_ELIMIT) {
+        gost_conn_log(&s->conn, GOST_LOG_DEBUG, "%s", gost_diag_text(rc));
+        s->quiet = true;
+    }
+    return rc;
+}
+
 static int serve(struct gost_session *s)
 {
     struct gost_hooks *h = &s->service->hooks;
@@ -208,7 +259,10 @@ static int serve(struct gost_session *s)
     struct gost_handler *handler = s->service->handler;
     if (!admitted(s))
         return 0;
-    int rc = h->accept ? h->accept(h->arg, c) : 0;
+    int rc = within_limits(s);
+    if (rc != 0)
+        return rc;
+    rc = h->accept ? h->accept(h->arg, c) : 0;
     if (rc == -ECONNRESET) {
         gost_stream_reset(c->client);
         c->client = NULL;

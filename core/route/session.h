@@ -17,6 +17,8 @@ struct gost_session {
     bool pumping;                 /**< both streams belong to the pump */
     bool pumped;                  /**< and it has ended */
     bool quiet;                   /**< its end is nobody's interest */
+    struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
+    struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
     uint64_t in, out;             /**< bytes that handlers moved themselves */
     uint32_t served_as;           /**< nesting of serve_as */
     void *script;                 /**< the Lua object, while one exists */

@@ -1,0 +1,122 @@
+/* gost.Traffic, gost.ConnLimit, gost.RateLimit: limiters for services. */
+#include "bindings/lib.h"
+
+#include "core/base/diag.h"
+#include "core/policy/conn_limit.h"
+#include "core/policy/rate_limit.h"
+#include "core/policy/traffic.h"
+
+#include <string.h>
+
+/* Add the rules of field "limits"; raises on a bad one. */
+static void add_rules(lua_State *L, int (*add)(void *o, const char *rule, size_t n), void *object)
+{
+    if (lua_getfield(L, 1, "limits") == LUA_TTABLE)
+        for (lua_Integer i = 1, n = luaL_len(L, -1); i <= n; i++) {
+            size_t len;
+            lua_rawgeti(L, -1, i);
+            const char *rule = luaL_checklstring(L, -1, &len);
+            int rc = add(object, rule, len);
+            if (rc != 0)
+                luaL_error(L, "limits[%d]: %s", (int)i, gost_diag_text(rc));
+            lua_pop(L, 1);
+        }
+    lua_pop(L, 1);
+}
+
+static int add_traffic(void *o, const char *rule, size_t n)
+{
+    return gost_traffic_add(o, rule, n);
+}
+
+static int add_conns(void *o, const char *rule, size_t n)
+{
+    return gost_conn_limit_add(o, rule, n);
+}
+
+static int add_rate(void *o, const char *rule, size_t n)
+{
+    return gost_rate_limit_add(o, rule, n);
+}
+
+/* core.traffic_limiter{name=, limits={"$ in out"…}} -> Traffic */
+static int l_traffic(lua_State *L)
+{
+    struct gost_traffic *t;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    void **box = gostL_box(L, GOSTL_TRAFFIC);
+    int rc = gost_traffic_new(&t, gostL_field_string(L, 1, "name"));
+    if (rc != 0)
+        return luaL_error(L, "limiter: %s", gost_diag_text(rc));
+    *box = t;
+    add_rules(L, add_traffic, t);
+    return 1;
+}
+
+/* core.conn_limiter{name=, limits={"$ n"…}} -> ConnLimit */
+static int l_conns(lua_State *L)
+{
+    struct gost_conn_limit *c;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    void **box = gostL_box(L, GOSTL_CONN_LIMIT);
+    int rc = gost_conn_limit_new(&c, gostL_field_string(L, 1, "name"));
+    if (rc != 0)
+        return luaL_error(L, "climiter: %s", gost_diag_text(rc));
+    *box = c;
+    add_rules(L, add_conns, c);
+    return 1;
+}
+
+/* core.rate_limiter{name=, limits={"$ r"…}} -> RateLimit */
+static int l_rate(lua_State *L)
+{
+    struct gost_rate_limit *r;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    void **box = gostL_box(L, GOSTL_RATE_LIMIT);
+    int rc = gost_rate_limit_new(&r, gostL_field_string(L, 1, "name"));
+    if (rc != 0)
+        return luaL_error(L, "rlimiter: %s", gost_diag_text(rc));
+    *box = r;
+    add_rules(L, add_rate, r);
+    return 1;
+}
+
+static int traffic_gc(lua_State *L)
+{
+    void **box = luaL_checkudata(L, 1, GOSTL_TRAFFIC);
+    gost_traffic_unref(*box);
+    *box = NULL;
+    return 0;
+}
+
+static int conns_gc(lua_State *L)
+{
+    void **box = luaL_checkudata(L, 1, GOSTL_CONN_LIMIT);
+    gost_conn_limit_unref(*box);
+    *box = NULL;
+    return 0;
+}
+
+static int rate_gc(lua_State *L)
+{
+    void **box = luaL_checkudata(L, 1, GOSTL_RATE_LIMIT);
+    gost_rate_limit_unref(*box);
+    *box = NULL;
+    return 0;
+}
+
+void gostL_open_limits(lua_State *L)
+{
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    static const luaL_Reg traffic_meta[] = {{"__gc", traffic_gc}, {NULL, NULL}};
+    static const luaL_Reg conns_meta[] = {{"__gc", conns_gc}, {NULL, NULL}};
+    static const luaL_Reg rate_meta[] = {{"__gc", rate_gc}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"traffic_limiter", l_traffic},
+                                         {"conn_limiter", l_conns},
+                                         {"rate_limiter", l_rate},
+                                         {NULL, NULL}};
+    gostL_class(L, GOSTL_TRAFFIC, none, traffic_meta);
+    gostL_class(L, GOSTL_CONN_LIMIT, none, conns_meta);
+    gostL_class(L, GOSTL_RATE_LIMIT, none, rate_meta);
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,147 @@
+---HTTP requests from scripts: gost.http.request{url=…}. Suspends.
+local core = require "gost.core"
+
+local http = {}
+
+local HEAD_LINES, BODY_MAX = 200, 16 * 1024 * 1024
+
+---@class gost.HttpResponse
+---@field status integer
+---@field reason string
+---@field headers table<string, string>  by lower-case name; repeated ones joined by ", "
+---@field body string
+
+local function parse_url(url)
+  local scheme, rest = url:match "^(%a[%w+.-]*)://(.*)$"
+  if scheme ~= "http" then
+    return nil, ("%q: expected an http:// URL"):format(url)
+  end
+  local authority, path = rest:match "^([^/?#]*)([^#]*)"
+  local user, host = authority:match "^(.*)@(.*)$"
+  host = host or authority
+  if host == "" then return nil, ("%q has no host"):format(url) end
+  if path:sub(1, 1) ~= "/" then path = "/" .. path end
+  return { host = host, path = path, user = user }
+end
+
+local function request_text(method, target, headers, body)
+  local lines = { ("%s %s HTTP/1.1"):format(method, target.path) }
+  local given = {}
+  for name, value in pairs(headers or {}) do
+    if (name .. tostring(value)):find "[\r\n]" then return nil, "a header with a line break" end
+    given[name:lower()] = true
+    lines[#lines + 1] = ("%s: %s"):format(name, value)
+  end
+  if not given.host then table.insert(lines, 2, "Host: " .. target.host) end
+  if not given["user-agent"] then lines[#lines + 1] = "User-Agent: gost-lua/" .. core.version end
+  if target.user and not given.authorization then
+    lines[#lines + 1] = "Authorization: Basic " .. core.base64_encode(target.user)
+  end
+  if body then lines[#lines + 1] = "Content-Length: " .. #body end
+  lines[#lines + 1] = "Connection: close"
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (body or "")
+end
+
+local function read_head(stream, timeout)
+  local line, message, code = stream:readline(timeout)
+  if not line then return nil, message, code end
+  local status, reason = line:match "^HTTP/1%.[01] (%d%d%d) ?(.*)$"
+  if not status then return nil, "not an HTTP response", "protocol" end
+  local response = { status = math.tointeger(tonumber(status)), reason = reason, headers = {} }
+  for _ = 1, HEAD_LINES do
+    line, message, code = stream:readline(timeout)
+    if not line then return nil, message, code end
+    if line == "" then return response end
+    local name, value = line:match "^([^%s:]+):%s*(.-)%s*$"
+    if not name then return nil, "malformed response header", "protocol" end
+    name = name:lower()
+    local before = response.headers[name]
+    response.headers[name] = before and (before .. ", " .. value) or value
+  end
+  return nil, "too many response headers", "limit"
+end
+
+local function read_chunked(stream, timeout, limit)
+  local parts, total = {}, 0
+  while true do
+    local line, message, code = stream:readline(timeout)
+    if not line then return nil, message, code end
+    local size = tonumber(line:match "^%x+", 16)
+    if not size then return nil, "malformed chunk", "protocol" end
+    total = total + size
+    if total > limit then return nil, "the body is too large", "limit" end
+    if size == 0 then
+      repeat line = stream:readline(timeout) until not line or line == ""
+      return table.concat(parts)
+    end
+    local chunk
+    chunk, message, code = stream:read_exact(size, timeout)
+    if not chunk then return nil, message, code end
+    parts[#parts + 1] = chunk
+    if stream:readline(timeout) ~= "" then return nil, "malformed chunk", "protocol" end
+  end
+end
+
+local function read_rest(stream, timeout, limit)
+  local parts, total = {}, 0
+  while true do
+    local chunk, message, code = stream:read(65536, timeout)
+    if not chunk then
+      if code == "eof" then return table.concat(parts) end
+      return nil, message, code
+    end
+    total = total + #chunk
+    if total > limit then return nil, "the body is too large", "limit" end
+    parts[#parts + 1] = chunk
+  end
+end
+
+local function read_body(stream, method, response, timeout, limit)
+  if method == "HEAD" or response.status == 204 or response.status == 304 then return "" end
+  if (response.headers["transfer-encoding"] or ""):lower():find "chunked" then
+    return read_chunked(stream, timeout, limit)
+  end
+  local length = response.headers["content-length"]
+  if not length then return read_rest(stream, timeout, limit) end
+  length = math.tointeger(tonumber(length))
+  if not length or length < 0 then return nil, "malformed Content-Length", "protocol" end
+  if length > limit then return nil, "the body is too large", "limit" end
+  if length == 0 then return "" end
+  return stream:read_exact(length, timeout)
+end
+
+---Ask a web server. Suspends.
+---@param options string|{ url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, chain?: any, max_body?: integer }
+---@return gost.HttpResponse? response
+---@return string? message
+---@return string? code
+function http.request(options)
+  if type(options) == "string" then options = { url = options } end
+  local target, message = parse_url(options.url or error("url is missing", 2))
+  if not target then error(message, 2) end
+  local timeout = options.timeout or 30
+  local deadline = core.now() + timeout
+  local function left() return math.max(deadline - core.now(), 0.001) end
+  local method = options.method or (options.body and "POST" or "GET")
+  local text = request_text(method, target, options.headers, options.body)
+  if not text then error("a header with a line break", 2) end
+  local addr = target.host:match ":%d+$" and target.host or target.host .. ":80"
+  local stream, why, code = require("gost").dial(addr, { chain = options.chain, timeout = left() })
+  if not stream then return nil, why, code end
+  local ok, response
+  ok, why, code = stream:write(text, left())
+  if ok then
+    response, why, code = read_head(stream, left())
+    while response and response.status >= 100 and response.status < 200 do
+      response, why, code = read_head(stream, left())
+    end
+  end
+  if response then
+    response.body, why, code = read_body(stream, method, response, left(), options.max_body or BODY_MAX)
+  end
+  stream:close()
+  if not response or not response.body then return nil, why, code end
+  return response
+end
+
+return http

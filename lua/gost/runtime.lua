@@ -1,0 +1,234 @@
+---The running program: workers, generations of the configuration, signals, the end.
+local core = require "gost.core"
+local generation = require "gost.generation"
+local json = require "gost.json"
+
+local runtime = {}
+
+local DRAIN_SECONDS = 5
+
+---Handed from the first worker to the others.
+local handed = core.dict("gost.runtime", { size = 100 })
+
+---@type gost.Generation?
+local current
+local draining = false
+
+local function options()
+  local id, count = core.worker()
+  return { id = id, shared = handed:get "shared" or count > 1 }
+end
+
+local function log_listening(started)
+  for _, running in ipairs(started) do
+    local definition = running.definition
+    core.log("info", ("listening on %s/tcp"):format(running.addr), {
+      kind = "service", service = definition.name,
+      listener = definition.listener.type, handler = definition.handler.type,
+    })
+  end
+end
+
+---@return boolean ok
+---@return string? message
+function runtime.apply(configuration)
+  local new, message = generation.replace(configuration, options(), current)
+  if not new then return false, message end
+  local id = core.worker()
+  if id == 0 then
+    if current then
+      for _, line in ipairs(new:changes(current)) do core.log("info", line) end
+    end
+    log_listening(new.started)
+  end
+  new.started = nil
+  current = new
+  return true
+end
+
+---End in order: no new connections, then wait for the open ones, a bounded time.
+---@param seconds number
+function runtime.drain(seconds)
+  if draining then -- asked twice: at once
+    core.stop()
+    return
+  end
+  draining = true
+  local id, count = core.worker()
+  if id == 0 then
+    for other = 1, count - 1 do core.tell(other, "drain") end
+  end
+  if current then current:stop() end
+  local deadline = core.now() + seconds
+  while core.session_count() > 0 and core.now() < deadline do core.sleep(0.02) end
+  if core.session_count() > 0 then
+    core.log("warn", ("%d connections are cut"):format(core.session_count()))
+  end
+  core.stop()
+end
+
+local function on_command(text)
+  if text == "drain" then return runtime.drain(DRAIN_SECONDS) end
+  if text == "reload" then
+    local ok, message = runtime.apply(json.decode(handed:get "configuration"))
+    if not ok then
+      core.log("error", ("worker %d: reload: %s"):format(core.worker(), message))
+    end
+  end
+end
+
+local function tell_all(text)
+  local _, count = core.worker()
+  for other = 1, count - 1 do core.tell(other, text) end
+end
+
+---@param reload fun(): table?, string[]
+local function reload(read)
+  local configuration, lines = read()
+  for _, line in ipairs(lines or {}) do core.log(configuration and "warn" or "error", line) end
+  if not configuration then
+    core.log("error", "reload: the configuration is wrong, the old one stays")
+    return
+  end
+  local ok, message = runtime.apply(configuration)
+  if not ok then
+    core.log("error", ("reload: %s; the old configuration stays"):format(message))
+    return
+  end
+  handed:set("configuration", json.encode(configuration))
+  tell_all "reload"
+  core.log("info", "config reloaded")
+end
+
+local function watch_signals(read)
+  local reloading = false
+  core.on_signal("TERM", function() runtime.drain(DRAIN_SECONDS) end)
+  core.on_signal("INT", function() runtime.drain(DRAIN_SECONDS) end)
+  core.on_signal("HUP", function()
+    if not read then return core.log("warn", "there is nothing to reload") end
+    if reloading then return end
+    reloading = true
+    reload(read)
+    reloading = false
+  end)
+end
+
+---The loop, until something stops it.
+local function serve()
+  core.loop()
+  core.join_workers()
+  return 0
+end
+
+local function setup_log(log)
+  local ok, message = core.log_setup(log or {})
+  if not ok then core.log("warn", message) end
+end
+
+local function reload_every(period, read)
+  if not period or period <= 0 then return end
+  core.spawn(function()
+    while true do
+      core.sleep(period)
+      reload(read)
+    end
+  end)
+end
+
+---Run a configuration (from files and the command line) until it is ended.
+---@param configuration table
+---@param opts gost.StartOptions
+---@return integer exit_code
+function runtime.start(configuration, opts)
+  core.raise_nofile()
+  setup_log(configuration.log)
+  local workers = opts.workers or core.cores()
+  handed:set("shared", workers > 1)
+  handed:set("mode", "configuration")
+  local ok, message = runtime.apply(configuration)
+  if not ok then
+    core.log("fatal", message)
+    return 1
+  end
+  handed:set("configuration", json.encode(configuration))
+  core.start_workers(workers, "gost.worker")
+  watch_signals(opts.reload)
+  reload_every(opts.period, opts.reload)
+  return serve()
+end
+
+---What a further worker does (see gost.worker).
+function runtime.work()
+  core.on_command(on_command)
+  if handed:get "mode" == "script" then
+    runtime.script(handed:get "script", json.decode(handed:get "args"))
+    return
+  end
+  local ok, message = runtime.apply(json.decode(handed:get "configuration"))
+  if not ok then error(message, 0) end
+  core.loop()
+end
+
+-- scripts ---------------------------------------------------------------------------------------
+
+---Load and run a script; its services start with gost.run(), or when it has ended.
+function runtime.script(path, args)
+  local gost = require "gost"
+  local chunk, message = loadfile(path)
+  if not chunk then error(message, 0) end
+  chunk(table.unpack(args))
+  if gost.pending() then gost.run() end
+end
+
+---@param path string
+---@param args string[]
+---@param opts? { workers?: integer }
+---@return integer exit_code
+function runtime.run_script(path, args, opts)
+  core.raise_nofile()
+  handed:set("mode", "script")
+  handed:set("script", path)
+  handed:set("args", json.encode(args))
+  handed:set("workers", opts and opts.workers or core.cores())
+  local ok, message = xpcall(runtime.script, function(text)
+    return type(text) == "string" and debug.traceback(text, 2) or text
+  end, path, args)
+  if not ok then
+    io.stderr:write("gost-lua: ", tostring(message), "\n")
+    return 1
+  end
+  return 0
+end
+
+---Start the services of a script and run: what gost.run() does.
+---@param configuration table
+---@param adopt fun(generation: gost.Generation)  called once everything listens
+---@return integer
+function runtime.run(configuration, adopt)
+  local id = core.worker()
+  local workers = id == 0 and handed:get "workers" or 1 -- a plain Lua program has one
+  if id == 0 then handed:set("shared", workers > 1) end
+  local ok, message = runtime.apply(configuration)
+  if not ok then error(message, 0) end
+  adopt(current --[[@as gost.Generation]])
+  if id > 0 then
+    core.loop()
+    return 0
+  end
+  workers = workers or 1
+  if workers > 1 then core.start_workers(workers, "gost.worker") end
+  watch_signals(nil)
+  return serve()
+end
+
+---@return gost.Generation?
+function runtime.current() return current end
+
+---One process for each group of arguments.
+---@param groups string[][]
+---@return integer exit_code
+function runtime.spawn(groups)
+  return core.spawn_processes(groups)
+end
+
+return runtime
