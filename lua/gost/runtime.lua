@@ -190,6 +190,7 @@ function runtime.run_script(path, args, opts)
   handed:set("script", path)
   handed:set("args", json.encode(args))
   handed:set("workers", opts and opts.workers or core.cores())
+  handed:set("shared", handed:get "workers" > 1) -- also for a service that starts before gost.run()
   local ok, message = xpcall(runtime.script, function(text)
     return type(text) == "string" and debug.traceback(text, 2) or text
   end, path, args)
