@@ -1,17 +1,23 @@
 ---What a configuration may say but this build cannot do yet. Whoever implements something removes
 ---its line; a value for anything listed here is refused ("not implemented yet"), never ignored.
 ---
----A line names a list of the configuration ("sds"), or a field of an object ("service.cache").
+---A line names a list of the configuration ("sds"), a field of an object ("service.cache"), or an
+---option in the metadata of services, hops, nodes and chains ("metadata.service.netns").
 return {
   -- objects
   "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas", "loggers",
-  "profiling", "api", "metrics",
+  "profiling", "api", "metrics", "tls",
 
   -- services
   "service.quotas", "service.logger", "service.loggers", "service.observer", "service.rewriter",
   "service.cache", "service.recorders",
-  "handler.chainGroup", "handler.limiter", "handler.observer",
-  "listener.chainGroup",
+  "handler.chainGroup", "handler.limiter", "handler.observer", "handler.tls",
+  "listener.chainGroup", "listener.auther", "listener.authers", "listener.auth",
+  "metadata.service.proxyProtocol", "metadata.service.netns", "metadata.service.netns.out",
+  "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
+  "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
+  "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
+  "metadata.anyHandler.skipauth",
 
   -- forwarding
   "forwarder.hopGroup", "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.matcher",
@@ -20,6 +26,10 @@ return {
   -- chains
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
   "node.probe", "node.matcher", "node.filter", "node.http", "node.tls", "node.network",
+  "connector.tls", "dialer.auth", "selector.maxLatency",
+  "metadata.hop.proxyProtocol", "metadata.hop.netns",
+  "metadata.node.proxyProtocol", "metadata.node.netns",
+  "metadata.chain.weight", "metadata.chain.backup", "metadata.chain.maxFails", "metadata.chain.failTimeout",
 
   -- policies
   "auther.redis", "auther.http", "auther.plugin", "auther.reload",

@@ -11,7 +11,7 @@ local values = require "gost.schema.values"
 local check = {}
 
 ---@class gost.CheckOptions
----@field tls_check? fun(cert: string?, key: string?, ca: string?): boolean?, string?
+---@field tls_check? fun(settings: table): boolean?, string?  certFile, keyFile, caFile, options.*, server
 ---@field readable? fun(path: string): boolean?, string?
 
 local function readable(path)
@@ -119,18 +119,26 @@ end
 
 local object_checks = {}
 
+---What the core is asked to try.
+local function tls_settings(tls, path)
+  local settings = { certFile = tls.certFile, keyFile = tls.keyFile, caFile = tls.caFile }
+  for key, value in pairs(tls.options or {}) do settings["options." .. key] = value end
+  settings.server = path == "tls" or path:find("%.listener%.tls$") ~= nil or path:find("%.handler%.tls$") ~= nil
+  return settings
+end
+
 function object_checks.tls(c, tls, path)
+  local before = #c.found
   if tls.certFile and not tls.keyFile then
     c.found:at(tls, "certFile", "error", path, "certFile needs keyFile beside it")
   elseif tls.keyFile and not tls.certFile then
     c.found:at(tls, "keyFile", "error", path, "keyFile needs certFile beside it")
   end
-  local before = #c.found
   for _, key in ipairs { "certFile", "keyFile", "caFile" } do
     check_file(c, tls, key, ("%s.%s"):format(path, key), "error")
   end
-  if #c.found == before and c.options.tls_check and (tls.certFile or tls.caFile) then
-    local ok, message = c.options.tls_check(tls.certFile, tls.keyFile, tls.caFile)
+  if #c.found == before and c.options.tls_check and (tls.certFile or tls.caFile or tls.options) then
+    local ok, message = c.options.tls_check(tls_settings(tls, path))
     if not ok then c.found:at(tls, tls.certFile and "certFile" or "caFile", "error", path, message) end
   end
 end
@@ -316,7 +324,10 @@ function object_checks.service(c, service, path)
     if message then c.found:at(service, "addr", "error", path .. ".addr", message) end
   end
   local tls = listener.tls
-  if tls and PLAINTEXT[listener.type or "tcp"] and (tls.certFile or tls.keyFile or tls.caFile) then
+  local component = components.get("listener", listener.type or "tcp")
+  local plaintext = PLAINTEXT[listener.type or "tcp"]
+  if component and component.tls ~= nil then plaintext = not component.tls end
+  if tls and plaintext and (tls.certFile or tls.keyFile or tls.caFile) then
     c.found:at(listener, "tls", "strict", path .. ".listener.tls",
       ("listener %q does no TLS, so the certificate is of no use"):format(listener.type or "tcp"))
   end

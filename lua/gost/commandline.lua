@@ -171,6 +171,7 @@ local REMOTE = { rtcp = true, rudp = true, runix = true }
 local function speaker(name, problems)
   return {
     error = function(message) problems:add("error", "", message, name) end,
+    missing = function(message) problems:add("missing", "", message, name) end,
     warn = function(message) problems:add("strict", "", message, name) end,
   }
 end

@@ -276,11 +276,22 @@ function Printer:node_url(node)
   return ("%s://%s%s"):format(text, user, node.addr)
 end
 
+---A dialer without the server name that it would have anyway.
+local function without_default_name(dialer, addr)
+  local host = url.split_port(addr or "")
+  if not dialer.tls or dialer.tls.serverName ~= (host:match "^%[(.*)%]$" or host) then return dialer end
+  local out, tls = {}, {}
+  for key, value in pairs(dialer) do out[key] = value end
+  for key, value in pairs(dialer.tls) do tls[key] = key ~= "serverName" and value or nil end
+  out.tls = next(tls) and tls or nil
+  return out
+end
+
 function Printer:node(node)
   local text = self:node_url(node)
   if text then return "gost.node " .. string_literal(text) end
   local tree = { open = "gost.node " }
-  local connector, dialer = node.connector or {}, node.dialer or {}
+  local connector, dialer = node.connector or {}, without_default_name(node.dialer or {}, node.addr)
   local beside, kept = share_options("node", {
     { index = components.index("connector", connector.type or "http"), metadata = connector.metadata },
     { index = components.index("dialer", dialer.type or "tcp"), metadata = dialer.metadata },

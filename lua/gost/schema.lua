@@ -310,10 +310,19 @@ end
 for _, object in pairs(objects) do
   for _, field in ipairs(object.fields) do finish_field(field) end
 end
+---What a line of gost.capabilities names: a list, a field, an option.
+local function named_by(text)
+  local kind, option = text:match "^metadata%.(%w+)%.(.+)$"
+  for _, one in ipairs(kind and require("gost.schema.metadata")[kind] or {}) do
+    if one.key == option then return one end
+  end
+  local object, key = text:match "^(%w+)%.(%w+)$"
+  object = objects[object or "configuration"]
+  return object and object.by_key[key or text]
+end
+
 for _, name in ipairs(require "gost.capabilities") do
-  local object, key = name:match "^(%w+)%.(%w+)$"
-  local field = objects[object or "configuration"].by_key[key or name]
-  if not field then error("gost.capabilities: there is no " .. name) end
+  local field = named_by(name) or error("gost.capabilities: there is no " .. name)
   field.missing = true
 end
 

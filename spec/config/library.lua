@@ -99,11 +99,11 @@ library.components = {
 function library.everything_implemented()
   local schema = require "gost.schema"
   local before = {}
-  for _, object in pairs(schema.objects) do
-    for _, field in ipairs(object.fields) do
-      before[field], field.missing = field.missing, nil
-    end
+  local function have(list)
+    for _, field in ipairs(list) do before[field], field.missing = field.missing, nil end
   end
+  for _, object in pairs(schema.objects) do have(object.fields) end
+  for _, options in pairs(require "gost.schema.metadata") do have(options) end
   return function()
     for field, missing in pairs(before) do field.missing = missing end
   end

@@ -1,6 +1,8 @@
 -- luacheck: no max line length
 ---Scripts: what `-O lua` prints, and what the constructors of scripts make of their arguments.
 local library = require "spec.config.library"
+library.load()
+require("gost.schema").use(library.components)
 local examples = require "spec.config.examples"
 
 ---A `gost` that makes the real objects but only remembers the services: nothing is started.
@@ -176,8 +178,10 @@ describe("A script", function()
     return require("gost.print_lua").script(configuration, { show_secrets = true })
   end
 
+  local put_back = library.everything_implemented()
   for number, example in ipairs(examples) do
     local configuration, found = library.command(example.argv)
+    found = type(found) == "table" and found or nil
     local known = configuration and #found:only("error", "missing") == 0
     local whole = example.yaml:find("type: tun", 1, true) or example.yaml:find("type: serial", 1, true)
       or example.yaml:find("type: ssh", 1, true) or example.yaml:find("stdio", 1, true)
@@ -191,6 +195,8 @@ describe("A script", function()
       end)
     end
   end
+
+  put_back()
 
   local FILE = [[
 log: {level: debug}

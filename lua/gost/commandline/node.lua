@@ -85,7 +85,7 @@ end
 
 ---@param text string   the value of -F
 ---@param names gost.Names
----@param say {error: fun(message: string), warn: fun(message: string)}
+---@param say table<"error"|"missing"|"warn", fun(message: string)>
 ---@return table? configuration  in the shape of a file, with one chain of one hop
 function node.parse(text, names, say)
   if text:match "^%s*$" then say.error "empty" return nil end
@@ -125,7 +125,7 @@ function node.parse(text, names, say)
     node = components.fixed_index "node",
     connector = components.index("connector", connector) or false,
     dialer = components.index("dialer", dialer) or false,
-  }, say.warn)
+  }, { connector = connector, dialer = dialer }, say)
   for i, addr in ipairs(addresses) do hop.nodes[i] = build(i, addr, made) end
   hop.metadata = query.unless_empty(query.join(made.parts.hop, query.join(socket, query.join(left, made.rest))))
   out.chains = { { name = "chain-0", hops = { hop } } }

@@ -3,6 +3,7 @@
 local base64 = require "gost.base64"
 local components = require "gost.schema.components"
 local duration = require "gost.duration"
+local gost_keys = require "gost.schema.gost_keys"
 local nearest = require "gost.nearest"
 local size = require "gost.size"
 local values = require "gost.schema.values"
@@ -164,23 +165,35 @@ end
 ---@param rest table<string, any>     keys for every part
 ---@param parts table<string, table>  keys for one part each
 ---@param indexes table<string, table|false>  of each part; false: options are not known
----@param warn fun(message: string)
-function query.check_keys(rest, parts, indexes, warn)
+---@param types table<string, string>  kinds of components: what each is
+---@param say {missing: fun(message: string), warn: fun(message: string)}
+function query.check_keys(rest, parts, indexes, types, say)
   local everything = {}
+  local function absent(key, value, wanted)
+    for kind, type_ in pairs(types) do
+      if (not wanted or wanted == kind) and gost_keys.known(kind, type_, key) then
+        if not gost_keys.idle(value) then say.missing(("not implemented yet: %s"):format(key)) end
+        return true
+      end
+    end
+    return false
+  end
   for _, index in pairs(indexes) do
     if not index then return end
     for _, key in ipairs(components.keys(index)) do everything[#everything + 1] = key end
   end
-  for key in pairs(rest) do
+  for key, value in pairs(rest) do
     local known = false
     for _, index in pairs(indexes) do known = known or components.find(index, key) ~= nil end
-    if not known then warn(("unknown key %q%s"):format(key, nearest.hint(key, everything))) end
+    if not known and not absent(key, value) then
+      say.warn(("unknown key %q%s"):format(key, nearest.hint(key, everything)))
+    end
   end
   for part, list in pairs(parts) do
-    for key in pairs(list) do
-      if not components.find(indexes[part], key) then
+    for key, value in pairs(list) do
+      if not components.find(indexes[part], key) and not absent(key, value, part) then
         local hint = nearest.hint(key, components.keys(indexes[part]))
-        warn(("unknown key %q of the %s%s"):format(key, part, hint))
+        say.warn(("unknown key %q of the %s%s"):format(key, part, hint))
       end
     end
   end

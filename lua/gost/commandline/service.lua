@@ -157,7 +157,7 @@ end
 
 ---@param text string   the value of -L
 ---@param names gost.Names
----@param say {error: fun(message: string), warn: fun(message: string)}
+---@param say table<"error"|"missing"|"warn", fun(message: string)>
 ---@return table? configuration  in the shape of a file
 function service.parse(text, names, say)
   local u, message = url.parse(text, true)
@@ -198,7 +198,7 @@ function service.parse(text, names, say)
     service = components.fixed_index "service",
     handler = components.index("handler", handler) or false,
     listener = components.index("listener", listener) or false,
-  }, say.warn)
+  }, { handler = handler, listener = listener }, say)
   s.handler.metadata = query.unless_empty(handler_meta)
   s.listener.metadata = query.unless_empty(query.join(parts.listener, rest))
   s.metadata = query.unless_empty(query.join(parts.service, query.join(socket, rest)))

@@ -17,6 +17,7 @@ local components = {}
 ---@field min? number
 ---@field max? number
 ---@field help? string
+---@field missing? boolean  not implemented yet (gost.capabilities)
 
 ---@class gost.Component
 ---@field aliases? string[]

@@ -27,10 +27,15 @@ local NODE = {
   { key = "failTimeout", aliases = { "fail_timeout" }, type = "duration", help = "instead of the selector's" },
 }
 
+---One list of copies, so that one kind may lack what another has.
 local function join(...)
   local all = {}
   for _, list in ipairs { ... } do
-    for _, option in ipairs(list) do all[#all + 1] = option end
+    for _, option in ipairs(list) do
+      local copy = {}
+      for key, value in pairs(option) do copy[key] = value end
+      all[#all + 1] = copy
+    end
   end
   return all
 end
@@ -49,9 +54,9 @@ return {
       help = "what the limiter of the service applies to; empty: everything" },
     { key = "labels", type = "map", help = "labels for log lines and records" },
   }),
-  hop = SOCKET,
+  hop = join(SOCKET),
   node = join(SOCKET, NODE),
-  chain = NODE,
+  chain = join(NODE),
   recorder = {
     { key = "direction", type = "bool", default = "false", help = "mark the direction of each dump" },
     { key = "timeStampFormat", type = "string", help = "form of the time before each dump" },

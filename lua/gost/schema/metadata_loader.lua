@@ -5,6 +5,7 @@
 ---that way. So in a file, too, a key is not called unknown where another part of the same service
 ---or hop has it with the same value and knows it.
 local components = require "gost.schema.components"
+local gost_keys = require "gost.schema.gost_keys"
 local nearest = require "gost.nearest"
 local option = require "gost.schema.option"
 local places = require "gost.places"
@@ -60,7 +61,7 @@ function loader.close(c, out)
   if c.groups > 0 or not c.pending then return end
   for _, pending in ipairs(c.pending) do
     if not forgiven(c, out, pending) then
-      c.problems:add("strict", pending.path, pending.message, pending.name, pending.line, pending.column)
+      c.problems:add(pending.level, pending.path, pending.message, pending.name, pending.line, pending.column)
     end
   end
   c.pending = nil
@@ -73,26 +74,37 @@ local function claim(c, key, value)
   table.insert(c.claimed[folded], value)
 end
 
-local function unknown(c, index, raw, key)
-  local message = "unknown key" .. nearest.hint(key, components.keys(index))
+---An option of GOST's that this build does not have is refused; it may matter.
+local function judge(index, key, kind, type_, value)
+  if kind and gost_keys.known(kind, type_, key) then
+    if gost_keys.idle(value) then return nil end
+    return "missing", "not implemented yet"
+  end
+  return "strict", "unknown key" .. nearest.hint(key, components.keys(index))
+end
+
+local function unknown(c, index, raw, key, kind, type_)
+  local level, message = judge(index, key, kind, type_, raw[key])
+  if not level then return end
   local name, line, column = places.raw(c.source, raw, key)
   if c.groups == 0 then
-    c.problems:add("strict", c:path(), message, name, line, column)
+    c.problems:add(level, c:path(), message, name, line, column)
     return
   end
   c.pending = c.pending or {}
   table.insert(c.pending, {
-    folded = fold(key), value = raw[key], path = c:path(), message = message,
+    folded = fold(key), value = raw[key], path = c:path(), level = level, message = message,
     name = name, line = line, column = column,
   })
 end
 
-local function check_key(c, index, raw, key, seen)
+local function check_key(c, index, raw, key, seen, kind, type_)
   local found = components.find(index, key)
   if not found then
-    if not c.commandline then unknown(c, index, raw, key) end
+    if not c.commandline then unknown(c, index, raw, key, kind, type_) end
     return
   end
+  if found.missing and not gost_keys.idle(raw[key]) then c:problem("missing", "not implemented yet") end
   local folded = fold(key)
   if seen[folded] then
     c:problem("strict", ("the same key as %q"):format(seen[folded]))
@@ -103,7 +115,7 @@ local function check_key(c, index, raw, key, seen)
   if not ok then c:problem("error", message) end
 end
 
-local function load(c, raw, index)
+local function load(c, raw, index, kind, type_)
   if type(raw) ~= "table" or raw[1] ~= nil then
     c:problem("error", "expected a mapping")
     return nil
@@ -115,7 +127,7 @@ local function load(c, raw, index)
     out[key] = copy(c, value)
     if index then
       c:push(raw, key, key)
-      if not (c.lua and type(value) == "function") then check_key(c, index, raw, key, seen) end
+      if not (c.lua and type(value) == "function") then check_key(c, index, raw, key, seen, kind, type_) end
       c:pop()
     end
   end
@@ -131,7 +143,10 @@ function loader.loader(kind)
   if not default then
     return function(c, raw) return load(c, raw, components.fixed_index(kind)) end
   end
-  return function(c, raw) return load(c, raw, components.index(kind, c.component or default)) end
+  return function(c, raw)
+    local type_ = c.component or default
+    return load(c, raw, components.index(kind, type_), kind, type_)
+  end
 end
 
 return loader
