@@ -290,7 +290,7 @@ function Builder:service(service, on)
     retries = handler.retries,
     dial_timeout_ms = milliseconds(metadata.duration(service.metadata, "dialTimeout")),
     interface = metadata.get(service.metadata, "interface"),
-    mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark") or nil)),
+    mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
     admissions = self:all("admissions", service.admission, service.admissions, make_admission),
     bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth,
     limiter = service.limiter and self:get("limiters", service.limiter, limiter "traffic_limiter"),

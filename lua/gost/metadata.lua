@@ -15,6 +15,7 @@ function metadata.get(map, key)
   for name, value in pairs(map) do
     if components.fold(tostring(name)) == wanted then return value end
   end
+  return nil
 end
 
 ---@return boolean?
