@@ -1,0 +1,85 @@
+---The program itself: exit codes, and that what it prints really runs.
+local has_support, support = pcall(require, "spec.support")
+local program = has_support and support.program()
+local built = program and io.open(program, "rb")
+if built then built:close() end
+
+describe("gost-lua", function()
+  if not built then
+    pending "is not built"
+    return
+  end
+  after_each(support.cleanup)
+
+  local function run(...) return support.run { program, ... } end
+
+  local function file(name, text) return support.files.write(support.files.path(name), text) end
+
+  it("-V prints its name and ends with 0", function()
+    local result = run "-V"
+    assert.equal(0, result.status)
+    assert.truthy(result.stdout:match "^gost%-lua %d+%.%d+%.%d+ ")
+  end)
+
+  it("-h prints how it is used and ends with 0", function()
+    local result = run "-h"
+    assert.equal(0, result.status)
+    assert.truthy(result.stderr:find("usage: gost-lua", 1, true))
+  end)
+
+  it("ends with 2 for wrong flags", function()
+    for _, argv in ipairs { { "-X" }, { "-L" }, { "-L", ":0", "extra" }, { "-R", "10" } } do
+      local result = run(table.unpack(argv))
+      assert.equal(2, result.status)
+      assert.equal("", result.stdout)
+    end
+  end)
+
+  it("ends with 1 when there is nothing to do", function()
+    local result = support.run { program, cwd = "/", env = { HOME = "/nonexistent" } }
+    assert.equal(1, result.status)
+    assert.truthy(result.stderr:find("nothing to do", 1, true))
+  end)
+
+  it("-t ends with 0 or 1", function()
+    local good = file("good.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http}]\n")
+    local bad = file("bad.yml", "services: [{name: a, addr: '127.0.0.1:0', hanlder: http}]\n")
+    assert.equal(0, run("-t", "-C", good).status)
+    local result = run("-t", "-C", bad)
+    assert.equal(1, result.status)
+    assert.equal(bad .. ':1:43: services[0].hanlder: unknown key, did you mean "handler"?\n1 mistake\n', result.stderr)
+  end)
+
+  it("only warns of unknown keys while running, unless --strict", function()
+    local path = file("warn.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http, bogus: x}]\n")
+    local gost = support.gost { "-C", path, listeners = 1 }
+    assert.truthy(gost:output():find("services[0].bogus: unknown key", 1, true))
+    gost:stop()
+    assert.equal(1, run("--strict", "-C", path).status)
+  end)
+
+  it("runs the script that -O lua prints", function()
+    local origin = support.origin { "http" }
+    local printed = run("-L", "http://u:p@127.0.0.1:0", "-F", "socks5://127.0.0.1:9?bypass=127.0.0.1", "-O", "lua",
+      "--show-secrets")
+    assert.equal(0, printed.status)
+    local gost = support.gost { file("printed.lua", printed.stdout), listeners = 1 }
+    local url = origin:url "/hello"
+    assert.equal(407, support.curl { "-x", "http://" .. gost.addrs[1], url }.http_code)
+    assert.equal(200, support.curl { "-x", "http://u:p@" .. gost.addrs[1], url }.http_code)
+  end)
+
+  it("prints completions, a schema and help", function()
+    for _, argv in ipairs { { "schema" }, { "completions", "bash" }, { "help" }, { "help", "http" } } do
+      assert.equal(0, run(table.unpack(argv)).status)
+    end
+    assert.equal(1, run("help", "nonsense").status)
+    assert.equal(2, run("completions", "csh").status)
+  end)
+
+  it("explains without starting anything", function()
+    local result = run("explain", "-L", "http://127.0.0.1:1?bypass=.x.test", "http://a.x.test/")
+    assert.equal(0, result.status)
+    assert.truthy(result.stdout:find("result: the request is refused", 1, true))
+  end)
+end)
