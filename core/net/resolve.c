@@ -15,11 +15,13 @@ enum { CHECK_MS = 3000, TIMEOUT_MS = 5000, LABEL_MAX = 63, NAME_MAX_BYTES = 253 
 
 static const char *conf_path; /* NULL: the system's */
 static uint64_t conf_check_ms = CHECK_MS;
+static uint16_t conf_port; /* 0: 53 */
 static _Thread_local struct gost_resolver *system_resolver;
 
-void gost__resolve_set_conf(const char *path, uint64_t check_ms)
+void gost__resolve_set_conf(const char *path, uint64_t check_ms, uint16_t port)
 {
     conf_path = path;
+    conf_port = path ? port : 0;
     conf_check_ms = path ? check_ms : CHECK_MS;
 }
 
@@ -129,8 +131,10 @@ struct gost__channel *gost__server_channel(struct gost_resolver *r, struct gost_
 {
     struct gost__channel_config config = {
         .servers = s->addr, .tcp = s->tcp, .timeout_ms = s->conf.timeout_ms};
-    if (r->system)
+    if (r->system) {
         config.resolv_conf = conf_path;
+        config.port = conf_port;
+    }
     if (!s->channel)
         gost__channel_new(&config, &s->channel);
     return s->channel;
@@ -254,12 +258,13 @@ static int lookup_known(const char *host, uint16_t port, enum gost_family family
 }
 
 static int lookup_query(struct gost_resolver *r, const char *key, uint16_t port,
-                        enum gost_family family, uint64_t deadline, struct gost_addrs *out)
+                        enum gost_family family, uint64_t deadline, bool whole,
+                        struct gost_addrs *out)
 {
     struct gost__query *q = gost__query_take(r, key, family);
     if (!q)
         return r->open.count >= GOST__QUERIES_MAX ? GOST_ELIMIT : GOST_ENOMEM;
-    int rc = gost__query_wait(q, deadline);
+    int rc = gost__query_wait(q, deadline, whole);
     if (rc == 0)
         rc = copy_out(out, &q->found, port);
     if (rc == 0 && !q->done) {
@@ -271,7 +276,8 @@ static int lookup_query(struct gost_resolver *r, const char *key, uint16_t port,
 }
 
 static int lookup_name(struct gost_resolver *r, const char *host, uint16_t port,
-                       enum gost_family family, uint64_t deadline, struct gost_addrs *out)
+                       enum gost_family family, uint64_t deadline, bool whole,
+                       struct gost_addrs *out)
 {
     char key[GOST__NAME_KEY_MAX];
     make_key(key, host, family);
@@ -279,7 +285,7 @@ static int lookup_name(struct gost_resolver *r, const char *host, uint16_t port,
         system_follow(r);
     const struct gost__answer *a = gost__answers_get(&r->cache, key);
     if (!a)
-        return lookup_query(r, key, port, family, deadline, out);
+        return lookup_query(r, key, port, family, deadline, whole, out);
     int rc = copy_out(out, &a->addrs, port);
     if (a->expires <= gost_now()) { /* refresh it meanwhile */
         struct gost__query *q = gost__query_take(r, key, family);
@@ -289,8 +295,9 @@ static int lookup_name(struct gost_resolver *r, const char *host, uint16_t port,
     return rc;
 }
 
-int gost_resolver_lookup(struct gost_resolver *r, const char *host, uint16_t port,
-                         enum gost_family family, uint64_t deadline, struct gost_addrs *out)
+int gost__resolver_lookup(struct gost_resolver *r, const char *host, uint16_t port,
+                          enum gost_family family, uint64_t deadline, bool whole,
+                          struct gost_addrs *out)
 {
     *out = (struct gost_addrs){0};
     int rc = lookup_known(host, port, family, out);
@@ -299,10 +306,16 @@ int gost_resolver_lookup(struct gost_resolver *r, const char *host, uint16_t por
         if (!r)
             return GOST_ENOMEM;
         gost_resolver_ref(r); /* the caller may sleep in here while the configuration changes */
-        rc = lookup_name(r, host, port, family, deadline, out);
+        rc = lookup_name(r, host, port, family, deadline, whole, out);
         gost_resolver_unref(r);
     }
     return rc == 0 ? 0 : gost_fail_at(rc, "lookup %s", host);
+}
+
+int gost_resolver_lookup(struct gost_resolver *r, const char *host, uint16_t port,
+                         enum gost_family family, uint64_t deadline, struct gost_addrs *out)
+{
+    return gost__resolver_lookup(r, host, port, family, deadline, false, out);
 }
 
 int gost_resolve(const char *host, uint16_t port, enum gost_family family, uint64_t deadline,

@@ -3,9 +3,9 @@
  *
  * The system's resolver reads the hosts file and resolv.conf (again when it changed); a resolver of
  * the configuration asks its own servers in order until one returns addresses. A and AAAA are asked
- * together. Answers are cached for their time to live, and lookups of one name share one query, which
- * goes on when its waiters are canceled. "localhost" and names below it are the loopback (RFC 6761
- * section 6.3), IP literals are themselves; neither asks anybody.
+ * together. Answers are cached for their time to live, and lookups of one name share one query,
+ * which goes on when its waiters are canceled. "localhost" and names below it are the loopback (RFC
+ * 6761 section 6.3), IP literals are themselves; neither asks anybody.
  *
  * All state belongs to the thread. All lookups suspend: call them on a fiber.
  */
@@ -52,9 +52,9 @@ struct gost_nameserver {
     const char *addr;
     enum gost_family prefer; /**< this family comes first; ANY: IPv4 */
     enum gost_family only;   /**< ask only for this one; ANY: both */
-    int64_t ttl_ms;     /**< keep answers so long; 0: as the answer says, below 0: do not keep them */
+    int64_t ttl_ms; /**< keep answers so long; 0: as the answer says, below 0: do not keep them */
     int64_t timeout_ms; /**< for the whole exchange with this server; 0: 5 seconds */
-    bool async; /**< give an outdated answer at once, and refresh it meanwhile */
+    bool async;         /**< give an outdated answer at once, and refresh it meanwhile */
 };
 
 /**
@@ -93,8 +93,8 @@ int gost_resolve(const char *host, uint16_t port, enum gost_family family, uint6
                  struct gost_addrs *out);
 
 /**
- * Look a name up and connect to the first of its addresses that answers. Suspends. Connecting starts
- * 50 ms after one family's answer is there, even if the other's is not (RFC 8305 section 3).
+ * Look a name up and connect to the first of its addresses that answers. Suspends. Connecting
+ * starts 50 ms after one family's answer is there, even if the other's is not (RFC 8305 section 3).
  * @param r         borrowed; NULL: the system's resolver
  * @param options   or NULL
  * @param[out] out  a connected stream
@@ -108,10 +108,12 @@ int gost_dial_host(const char *host, uint16_t port, struct gost_resolver *r,
 void gost_resolve_cleanup(void);
 
 /**
- * For tests: the file that the system's resolver reads instead of /etc/resolv.conf from its next use
- * on, how often it looks whether the file changed, in milliseconds. NULL: as usual. Call before any
- * thread looks names up. (The hosts file is named by $CARES_HOSTS.)
+ * For tests: what the system's resolver uses from its next use on. Call before any thread looks
+ * names up. (The hosts file is named by $CARES_HOSTS.)
+ * @param path      instead of /etc/resolv.conf; NULL: as usual
+ * @param check_ms  how often it looks whether that file changed
+ * @param port      of its name servers
  */
-void gost__resolve_set_conf(const char *path, uint64_t check_ms);
+void gost__resolve_set_conf(const char *path, uint64_t check_ms, uint16_t port);
 
 #endif

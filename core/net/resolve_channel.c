@@ -136,13 +136,18 @@ static int channel_options(const struct gost__channel_config *config, struct are
     int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS | ARES_OPT_TRIES;
     o->lookups = config->hosts_only ? "f" : "b";
     if (config->servers) { /* names are looked up as they are */
-        o->flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | (config->tcp ? ARES_FLAG_USEVC : 0);
+        o->flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
+                   (config->tcp ? ARES_FLAG_USEVC : 0);
         mask |= ARES_OPT_FLAGS | ARES_OPT_DOMAINS;
     }
     o->tries = TRIES;
     if (config->timeout_ms > 0) { /* each try waits twice as long as the one before */
         o->timeout = (int)(config->timeout_ms / ((1 << TRIES) - 1)) + 1;
         mask |= ARES_OPT_TIMEOUTMS;
+    }
+    if (config->port) {
+        o->udp_port = o->tcp_port = config->port;
+        mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
     }
     if (config->resolv_conf) {
         o->resolvconf_path = (char *)config->resolv_conf;

@@ -14,6 +14,7 @@ struct gost__channel;
 struct gost__channel_config {
     const char *servers;     /**< "1.2.3.4:53", instead of resolv.conf */
     const char *resolv_conf; /**< path of that file, NULL: the system's */
+    uint16_t port;           /**< of its servers; 0: 53 */
     bool tcp;
     bool hosts_only;    /**< read the hosts file and ask nobody: answers come within the call */
     int64_t timeout_ms; /**< for an exchange with all its tries; 0: c-ares' own way */

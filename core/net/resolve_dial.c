@@ -1,25 +1,45 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
-#include "core/net/resolve.h"
+#include "core/net/resolve_query.h"
 #include "core/runtime/loop.h"
 
-/* While only one family's addresses are known, they get so long before all are tried. */
-enum { PARTIAL_MS = 2000 };
+enum {
+    PARTIAL_MS = 2000, /* while only one family's addresses are known, they get so long */
+    LATE_MS = 1000,    /* then the other family's answer is waited for so much longer */
+};
+
+/* The addresses known at first did not do: once more, with those that came late. */
+static int dial_again(const char *host, uint16_t port, struct gost_resolver *r,
+                      const struct gost_socket_options *options, uint64_t deadline, int first_rc,
+                      struct gost_stream **out)
+{
+    struct gost_diag first = *gost__diag_self;
+    uint64_t until = gost_deadline_min(deadline, gost_now() + LATE_MS);
+    struct gost_addrs addrs;
+    int rc = gost__resolver_lookup(r, host, port, GOST_FAMILY_ANY, until, true, &addrs);
+    if (rc == 0 && !addrs.partial) {
+        rc = gost_socket_race(addrs.addr, addrs.count, options, deadline, out);
+    } else if (rc != GOST_ECANCELED) {
+        *gost__diag_self = first;
+        rc = first_rc;
+    }
+    gost_addrs_destroy(&addrs);
+    return rc;
+}
 
 int gost_dial_host(const char *host, uint16_t port, struct gost_resolver *r,
                    const struct gost_socket_options *options, uint64_t deadline,
                    struct gost_stream **out)
 {
-    for (int attempt = 0;; attempt++) {
-        struct gost_addrs addrs;
-        int rc = gost_resolver_lookup(r, host, port, GOST_FAMILY_ANY, deadline, &addrs);
-        if (rc != 0)
-            return rc;
-        bool again = addrs.partial && attempt == 0;
-        uint64_t until = gost_deadline_min(deadline, again ? gost_now() + PARTIAL_MS : GOST_NEVER);
-        rc = gost_socket_race(addrs.addr, addrs.count, options, until, out);
-        gost_addrs_destroy(&addrs);
-        if (rc == 0 || !again || rc == GOST_ECANCELED)
-            return rc;
-    }
+    struct gost_addrs addrs;
+    int rc = gost_resolver_lookup(r, host, port, GOST_FAMILY_ANY, deadline, &addrs);
+    if (rc != 0)
+        return rc;
+    bool more = addrs.partial;
+    uint64_t until = gost_deadline_min(deadline, more ? gost_now() + PARTIAL_MS : GOST_NEVER);
+    rc = gost_socket_race(addrs.addr, addrs.count, options, until, out);
+    gost_addrs_destroy(&addrs);
+    if (rc == 0 || rc == GOST_ECANCELED || !more)
+        return rc;
+    return dial_again(host, port, r, options, deadline, rc, out);
 }

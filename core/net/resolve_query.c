@@ -78,7 +78,7 @@ static const char *why_text(int status)
     case ARES_ETIMEOUT:
         return "timed out";
     case ARES_ECONNREFUSED:
-        return "no name server can be reached";
+        return "no name server gave an answer";
     case ARES_EDESTRUCTION:
     case ARES_ECANCELLED:
         return "the resolver was closed";
@@ -241,7 +241,7 @@ struct gost__query *gost__query_take(struct gost_resolver *r, const char *key,
     return q;
 }
 
-int gost__query_wait(struct gost__query *q, uint64_t deadline)
+int gost__query_wait(struct gost__query *q, uint64_t deadline, bool whole)
 {
     struct waiter *w = malloc(sizeof(*w));
     int rc = 0;
@@ -250,7 +250,7 @@ int gost__query_wait(struct gost__query *q, uint64_t deadline)
     w->fiber = gost_fiber_self();
     gost_list_add(&q->waiters, &w->link);
     while (rc == 0 && !q->done) {
-        uint64_t enough = q->found.count ? q->first_at + RESOLUTION_DELAY_MS : GOST_NEVER;
+        uint64_t enough = q->found.count && !whole ? q->first_at + RESOLUTION_DELAY_MS : GOST_NEVER;
         if (enough <= gost_now())
             break;
         rc = gost_fiber_wait(gost_deadline_min(deadline, enough));

@@ -69,8 +69,16 @@ struct gost__query *gost__query_take(struct gost_resolver *r, const char *key,
 
 void gost__query_unref(struct gost__query *q);
 
-/** Suspend until it is done, or has addresses and waited for the other family long enough. @return
- * 0 or a code */
-int gost__query_wait(struct gost__query *q, uint64_t deadline);
+/**
+ * Suspend until it is done, or has addresses and waited for the other family long enough.
+ * @param whole  wait for the other family until the deadline
+ * @return 0 or a code with diag
+ */
+int gost__query_wait(struct gost__query *q, uint64_t deadline, bool whole);
+
+/** As gost_resolver_lookup; `whole` as above. */
+int gost__resolver_lookup(struct gost_resolver *r, const char *host, uint16_t port,
+                          enum gost_family family, uint64_t deadline, bool whole,
+                          struct gost_addrs *out);
 
 #endif

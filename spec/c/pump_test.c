@@ -115,7 +115,7 @@ static bool rig_turn(struct rig *r)
         peer_send(&r->peer[i]);
         peer_read(&r->peer[i]);
     }
-    gost_loop_step(&net_loop, 0);
+    gost_loop_step(&net_loop, 1);
     for (int i = 0; i < 2 && !r->done; i++) {
         struct gost_flow *f = &r->pump.flow[i];
         size_t kept = (f->kept ? f->kept_len : 0) + (f->pipe ? f->pipe->held : 0);
@@ -125,7 +125,15 @@ static bool rig_turn(struct rig *r)
     return true;
 }
 
-#define RIG_UNTIL(r, cond) NET_UNTIL(rig_turn(r) && (cond))
+#define RIG_UNTIL(r, cond)                                                                         \
+    do {                                                                                           \
+        uint64_t until_ = net_clock() + NET_PATIENCE_MS;                                           \
+        bool met_ = false;                                                                         \
+        while (!met_ && net_clock() < until_)                                                      \
+            met_ = rig_turn(r) && (cond);                                                          \
+        if (!met_)                                                                                 \
+            CHECK(!"waited in vain for " #cond);                                                   \
+    } while (0)
 
 static bool all_arrived(const struct rig *r)
 {
