@@ -6,14 +6,15 @@
  *
  * `positions[t]` tells where the keys of table `t` stand: positions[t][key] is line << 16 | column
  * of the key (of the item, in a list), and positions[t][0] that of the table itself. A key whose
- * value is null is absent from the table but known to `positions`; null items of a list are skipped.
+ * value is null is absent from the table but known to `positions`; null items of a list are
+ * skipped.
  *
  * Aliases give the same table again, never a copy; what they stand for counts towards the limit
  * of nodes, so that a small file cannot describe a huge tree. Only the first document is read.
  */
+#include "bindings/yaml.h"
+
 #include <lauxlib.h>
-#include <lua.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,9 +40,9 @@ struct yaml_frame {
     lua_Integer items; /**< of a list: how many there are */
     uint64_t nodes;    /**< nodes inside, aliases counted in full */
     bool mapping;
-    bool have_key;     /**< the key waits on top of the Lua stack */
-    bool merge_key;    /**< that key is "<<" */
-    char *anchor;      /**< to be completed when the collection ends */
+    bool have_key;  /**< the key waits on top of the Lua stack */
+    bool merge_key; /**< that key is "<<" */
+    char *anchor;   /**< to be completed when the collection ends */
 };
 
 struct yaml_state {
@@ -138,105 +139,6 @@ static void count_nodes(lua_State *L, struct yaml_state *y, uint64_t n)
 
 /* ---- scalars ---- */
 
-static bool one_of(const char *text, const char *const *words)
-{
-    for (; *words != NULL; words++)
-        if (strcmp(text, *words) == 0)
-            return true;
-    return false;
-}
-
-/** Digits of `base` with optional underscores between; false on anything else or on overflow. */
-static bool parse_digits(const char *s, int base, bool negative, lua_Integer *out)
-{
-    uint64_t value = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
-    bool any = false;
-
-    for (; *s != '\0'; s++) {
-        int digit = *s >= '0' && *s <= '9'   ? *s - '0'
-                    : *s >= 'a' && *s <= 'f' ? *s - 'a' + 10
-                    : *s >= 'A' && *s <= 'F' ? *s - 'A' + 10
-                                             : 99;
-        if (*s == '_' && any)
-            continue;
-        if (digit >= base || value > (limit - (uint64_t)digit) / (uint64_t)base)
-            return false;
-        value = value * (uint64_t)base + (uint64_t)digit;
-        any = true;
-    }
-    *out = negative ? (lua_Integer)(0 - value) : (lua_Integer)value;
-    return any;
-}
-
-/** YAML's whole numbers: decimal, 0x, 0o, 0b, and the older 0777 for octal. */
-static bool parse_whole(const char *s, lua_Integer *out)
-{
-    bool negative = *s == '-';
-
-    if (*s == '-' || *s == '+')
-        s++;
-    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
-        return parse_digits(s + 2, 16, negative, out);
-    if (s[0] == '0' && (s[1] == 'b' || s[1] == 'B'))
-        return parse_digits(s + 2, 2, negative, out);
-    if (s[0] == '0' && (s[1] == 'o' || s[1] == 'O'))
-        return parse_digits(s + 2, 8, negative, out);
-    if (s[0] == '0' && s[1] != '\0' && parse_digits(s + 1, 8, negative, out))
-        return true;
-    if (*s < '0' || *s > '9')
-        return false;
-    return parse_digits(s, 10, negative, out);
-}
-
-/** The form [-+]?(digits.digits?|.digits)([eE][-+]?digits)? and the words for infinity and NaN. */
-static bool parse_real(const char *s, lua_Number *out)
-{
-    static const char *const inf[] = {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", NULL};
-    static const char *const ninf[] = {"-.inf", "-.Inf", "-.INF", NULL};
-    static const char *const nan_[] = {".nan", ".NaN", ".NAN", NULL};
-    const char *p = s + strspn(s, "+-");
-    size_t whole, fraction = 0;
-    char *end;
-
-    if (one_of(s, inf) || one_of(s, ninf) || one_of(s, nan_)) {
-        *out = one_of(s, nan_) ? (lua_Number)NAN : s[0] == '-' ? -HUGE_VAL : HUGE_VAL;
-        return true;
-    }
-    if (p - s > 1)
-        return false;
-    whole = strspn(p, "0123456789");
-    if (p[whole] == '.')
-        fraction = strspn(p + whole + 1, "0123456789");
-    if (whole + fraction == 0 || strspn(p, "0123456789.eE+-") != strlen(p))
-        return false;
-    *out = strtod(s, &end);
-    return *end == '\0';
-}
-
-/** Push the value of a plain scalar. @return false when it is null (nothing is pushed) */
-static bool push_plain(lua_State *L, const char *s, size_t len)
-{
-    static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const yes[] = {"true", "True", "TRUE", NULL};
-    static const char *const no[] = {"false", "False", "FALSE", NULL};
-    lua_Integer whole;
-    lua_Number real;
-
-    if (strlen(s) != len || len > 64)
-        lua_pushlstring(L, s, len);
-    else if (one_of(s, null))
-        return false;
-    else if (one_of(s, yes) || one_of(s, no))
-        lua_pushboolean(L, one_of(s, yes));
-    else if (parse_whole(s, &whole))
-        lua_pushinteger(L, whole);
-    else if (strpbrk(s, ".eE") != NULL && parse_real(s, &real))
-        lua_pushnumber(L, real);
-    else
-        lua_pushlstring(L, s, len); /* also whole numbers beyond 64 bits: their text is kept */
-    return true;
-}
-
 static bool push_scalar(lua_State *L, struct yaml_state *y)
 {
     const yaml_char_t *tag = y->event.data.scalar.tag;
@@ -246,10 +148,11 @@ static bool push_scalar(lua_State *L, struct yaml_state *y)
                                         NULL};
 
     if (tag == NULL && y->event.data.scalar.plain_implicit)
-        return push_plain(L, s, len);
-    if (tag != NULL && one_of((const char *)tag, typed))
-        return push_plain(L, s, len);
-    if (tag != NULL && strcmp((const char *)tag, YAML_STR_TAG) != 0 && strcmp((const char *)tag, "!") != 0)
+        return gostL_yaml_plain(L, s, len);
+    if (tag != NULL && gostL_yaml_one_of((const char *)tag, typed))
+        return gostL_yaml_plain(L, s, len);
+    if (tag != NULL && strcmp((const char *)tag, YAML_STR_TAG) != 0 &&
+        strcmp((const char *)tag, "!") != 0)
         fail_event(L, y, lua_pushfstring(L, "tag %s is not supported", (const char *)tag));
     lua_pushlstring(L, s, len);
     return true;
@@ -265,7 +168,8 @@ static void note_key(lua_State *L, struct yaml_state *y, struct yaml_frame *f)
     if (!lua_isnil(L, -1)) {
         int first = (int)(lua_tointeger(L, -1) >> 16);
         const char *key = lua_tostring(L, -2);
-        fail_event(L, y, lua_pushfstring(L, "key \"%s\" is given twice (first in line %d)", key, first));
+        fail_event(L, y,
+                   lua_pushfstring(L, "key \"%s\" is given twice (first in line %d)", key, first));
     }
     lua_pop(L, 1);
     lua_pushvalue(L, -1);

@@ -7,7 +7,7 @@ local function compile()
   os.remove(directory)
   assert(os.execute(("mkdir -p %s/gost"):format(directory)))
   for name, libs in pairs { yaml = "-lyaml", json = "-lm" } do
-    local command = ("cc -shared -fPIC -O1 -I. -D_GNU_SOURCE $(pkg-config --cflags lua5.4) bindings/%s.c -o %s/gost/%s.so %s")
+    local command = ("cc -shared -fPIC -O1 -I. -D_GNU_SOURCE $(pkg-config --cflags lua5.4) bindings/%s*.c -o %s/gost/%s.so %s")
     assert(os.execute(command:format(name, directory, name, libs)))
   end
   package.cpath = directory .. "/?.so;" .. package.cpath

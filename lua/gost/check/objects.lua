@@ -1,0 +1,224 @@
+---What can be wrong with one object: files, addresses, settings that contradict each other.
+---Each function is named after an object of the schema: (check, object, path).
+local base = require "gost.check.base"
+local components = require "gost.schema.components"
+local ip = require "gost.ip"
+local nearest = require "gost.nearest"
+local url = require "gost.url"
+local values = require "gost.schema.values"
+
+---@type table<string, fun(c: gost.Check, value: table, path: string)>
+local objects = {}
+
+---What the core is asked to try.
+local function tls_settings(tls, path)
+  local settings = { certFile = tls.certFile, keyFile = tls.keyFile, caFile = tls.caFile }
+  for key, value in pairs(tls.options or {}) do settings["options." .. key] = value end
+  settings.server = path == "tls" or path:find("%.listener%.tls$") ~= nil or path:find("%.handler%.tls$") ~= nil
+  return settings
+end
+
+function objects.tls(c, tls, path)
+  local before = #c.found
+  if tls.certFile and not tls.keyFile then
+    c.found:at(tls, "certFile", "error", path, "certFile needs keyFile beside it")
+  elseif tls.keyFile and not tls.certFile then
+    c.found:at(tls, "keyFile", "error", path, "keyFile needs certFile beside it")
+  end
+  for _, key in ipairs { "certFile", "keyFile", "caFile" } do
+    base.file(c, tls, key, ("%s.%s"):format(path, key), "error")
+  end
+  if #c.found == before and c.options.tls_check and (tls.certFile or tls.caFile or tls.options) then
+    local ok, message = c.options.tls_check(tls_settings(tls, path))
+    if not ok then c.found:at(tls, tls.certFile and "certFile" or "caFile", "error", path, message) end
+  end
+end
+
+function objects.tlsOptions(c, options, path)
+  local low, high = options.minVersion, options.maxVersion
+  if low and high and low > high then
+    c.found:at(options, "minVersion", "error", path, ("minVersion %s is above maxVersion %s"):format(low, high))
+  end
+end
+
+function objects.sourceFile(c, source, path)
+  base.file(c, source, "path", path .. ".path", "strict")
+end
+
+local function whitelist(c, entry, path)
+  if entry.reverse ~= nil and entry.whitelist ~= nil and entry.reverse ~= entry.whitelist then
+    c.found:at(entry, "reverse", "error", path, "reverse and whitelist contradict each other (they mean the same)")
+  end
+end
+
+function objects.admission(c, entry, path)
+  whitelist(c, entry, path)
+end
+
+local function check_pattern(pattern)
+  local port = pattern:match ":([^:%]]+)$"
+  if ip.network(pattern) or ip.version(pattern) or not port then
+    if pattern:match "^[%d.]+/%d+$" then
+      if not ip.network(pattern) then return nil, ("%q is not a network"):format(pattern) end
+    end
+    return true
+  end
+  local from, to = port:match "^(%d+)%-?(%d*)$"
+  if not from then return nil, ("%q: %q is not a port"):format(pattern, port) end
+  to = to ~= "" and to or from
+  if tonumber(from) > 65535 or tonumber(to) > 65535 then return nil, ("%q: a port is at most 65535"):format(pattern) end
+  if tonumber(from) > tonumber(to) then
+    return nil, ("%q: the range of ports runs backwards"):format(pattern)
+  end
+  return true
+end
+
+function objects.bypass(c, entry, path)
+  whitelist(c, entry, path)
+  local matchers = type(entry.matchers) == "table" and entry.matchers or {}
+  for i, pattern in ipairs(matchers) do
+    if type(pattern) == "string" and pattern:find("[:/]") and not pattern:find "[*?]" then
+      local ok, message = check_pattern(pattern)
+      if not ok then c.found:at(matchers, i, "error", ("%s.matchers[%d]"):format(path, i - 1), message) end
+    end
+  end
+end
+
+function objects.mapping(c, mapping, path)
+  if not mapping.ip or not ip.version(mapping.ip) then
+    c.found:at(mapping, "ip", "error", path, ("%s is not an IP address"):format(values.what(mapping.ip or "")))
+  elseif not mapping.hostname then
+    c.found:at(mapping, nil, "error", path, "a mapping needs a hostname")
+  end
+end
+
+function objects.nameserver(c, server, path)
+  if not server.addr then
+    c.found:at(server, nil, "error", path, "a name server needs an addr")
+    return
+  end
+  local scheme, rest = server.addr:match "^(.-)://(.*)$"
+  local known = { udp = true, tcp = true, tls = true, dot = true, https = true }
+  if scheme and not known[scheme:lower()] then
+    c.found:at(server, "addr", "error", path .. ".addr", ("unknown scheme %q%s"):format(scheme,
+      nearest.hint(scheme, { "udp", "tcp", "tls", "dot", "https" })))
+  elseif (scheme or "") ~= "https" then
+    local _, port = url.split_port((rest or server.addr):gsub("/$", ""))
+    if port and not (port:match "^%d+$" and tonumber(port) <= 65535) then
+      c.found:at(server, "addr", "error", path .. ".addr", ("%q is not a port"):format(port))
+    end
+  end
+  if server.clientIP and not ip.version(server.clientIP) then
+    c.found:at(server, "clientIP", "error", path .. ".clientIP", ("%q is not an IP address"):format(server.clientIP))
+  end
+end
+
+function objects.auth(c, auth, path)
+  if auth.password and not auth.username and not auth.file then
+    c.found:at(auth, "password", "strict", path, "a password without username means no authentication at all")
+  end
+end
+
+function objects.quota(c, quota, path)
+  if quota.startsAt and quota.expiresAt and quota.startsAt >= quota.expiresAt then
+    c.found:at(quota, "expiresAt", "error", path, "expiresAt is not after startsAt")
+  end
+end
+
+---Dialers and connectors whose address has no port.
+local PORTLESS = {
+  unix = true, runix = true, serial = true, icmp = true, icmp6 = true, direct = true, virtual = true,
+  tun = true, tungo = true, tap = true, stdio = true,
+}
+
+---@return string? message
+local function bad_address(addr)
+  local host, port = url.split_port(addr)
+  if not port then
+    if host:find ":" and not host:find "^%[" then
+      return ("%q: an IPv6 address needs brackets, as in [::1]:8080"):format(addr)
+    elseif host:match "^%d+$" and tonumber(host) <= 65535 then
+      return ("%q has no host, did you mean \":%s\"?"):format(addr, addr)
+    end
+    return ("%q has no port"):format(addr)
+  end
+  if port:match "^%d+-%d+$" then return ("%q: a range of ports works only with -L"):format(addr) end
+  if port ~= "" and not (port:match "^%d+$" and tonumber(port) <= 65535) then
+    return ("%q: %q is not a port (a number up to 65535)"):format(addr, port)
+  end
+end
+
+function objects.node(c, node, path)
+  local connector, dialer = (node.connector or {}).type, (node.dialer or {}).type
+  if PORTLESS[dialer or ""] or PORTLESS[connector or ""] then return end
+  if not node.addr then
+    c.found:at(node, nil, "error", path, "a node needs an addr")
+  else
+    local message = bad_address(node.addr)
+    if message then c.found:at(node, "addr", "error", path .. ".addr", message) end
+  end
+end
+
+function objects.hop(c, hop, path)
+  if base.is_reference(hop) and not path:match "^hops%[" then
+    if not hop.name then
+      c.found:at(hop, nil, "error", path, "a hop needs nodes, or the name of an entry of hops")
+    else
+      base.refer(c, hop, "name", "hops", hop.name, path .. ".name")
+    end
+  elseif #(hop.nodes or {}) == 0 and not (hop.plugin or hop.file or hop.redis or hop.http) then
+    c.found:at(hop, nil, "strict", path, "has no nodes, so nothing can be reached through it")
+  end
+end
+
+function objects.chain(c, chain, path)
+  if #(chain.hops or {}) == 0 then
+    c.found:at(chain, nil, "strict", path, "has no hops, so nothing can be reached through it")
+  end
+end
+
+---Listeners that never do TLS.
+local PLAINTEXT = {
+  tcp = true, udp = true, ws = true, mws = true, redirect = true, redir = true, red = true, redu = true,
+  rtcp = true, rudp = true, unix = true, runix = true, serial = true, stdio = true, mtcp = true, ohttp = true,
+  h2c = true, pht = true, kcp = true, dns = false,
+}
+
+---Handlers that are of no use without a target.
+local FORWARDERS = { tcp = true, udp = true, forward = true, rtcp = true, rudp = true, runix = true }
+
+local function check_forwarder(c, service, path)
+  local handler = service.handler or {}
+  local forwarder = service.forwarder
+  if FORWARDERS[handler.type or ""] and not forwarder and not base.truthy(handler.metadata, "sniffing") then
+    c.found:at(handler, "type", "strict", path .. ".handler",
+      ("handler %q has no forwarder, so it has no target"):format(handler.type))
+  elseif forwarder and (forwarder.hop or forwarder.name) and #(forwarder.nodes or {}) > 0 then
+    c.found:at(forwarder, "nodes", "strict", path .. ".forwarder", "nodes are ignored where a hop is named")
+  end
+end
+
+function objects.service(c, service, path)
+  local listener, handler = service.listener or {}, service.handler or {}
+  if service.addr and not PORTLESS[listener.type or "tcp"] and not PORTLESS[handler.type or "auto"] then
+    local message = bad_address(service.addr)
+    if message then c.found:at(service, "addr", "error", path .. ".addr", message) end
+  end
+  local tls = listener.tls
+  local component = components.get("listener", listener.type or "tcp")
+  local plaintext = PLAINTEXT[listener.type or "tcp"]
+  if component and component.tls ~= nil then plaintext = not component.tls end
+  if tls and plaintext and (tls.certFile or tls.keyFile or tls.caFile) then
+    c.found:at(listener, "tls", "strict", path .. ".listener.tls",
+      ("listener %q does no TLS, so the certificate is of no use"):format(listener.type or "tcp"))
+  end
+  if handler.auth and (handler.auther or handler.authers) then
+    c.found:at(handler, "auth", "strict", path .. ".handler.auth", "is ignored where an auther is named")
+  end
+  if handler.chain and base.truthy(service.metadata, "ignorechain") then
+    c.found:at(handler, "chain", "strict", path .. ".handler.chain", "is ignored because of ignoreChain")
+  end
+  check_forwarder(c, service, path)
+end
+
+return objects
