@@ -1,6 +1,7 @@
 /* Name lookup against a name server of our own. */
 #include "core/net/resolve.h"
 
+#include "core/net/resolve_cache.h"
 #include "spec/c/net_support.h"
 
 #include <arpa/inet.h>
@@ -361,7 +362,7 @@ FIBER_TEST(failures_have_a_story)
     server_stop(&s);
     r = resolver(&s, (struct gost_nameserver){.timeout_ms = 2000}); /* nobody is there now */
     CHECK_STR(lookup(r, "four.test", GOST_FAMILY_V4),
-              "dns: lookup four.test: no name server answered");
+              "dns: lookup four.test: no name server gave an answer");
     gost_resolver_unref(r);
 }
 
@@ -530,22 +531,27 @@ FIBER_TEST(outdated_answer_is_given_and_refreshed)
     server_stop(&s);
 }
 
-FIBER_TEST(cache_is_bounded)
+NET_TEST(cache_is_bounded_and_drops_what_was_not_used)
 {
-    struct server s;
-    server_start(&s);
-    struct gost_resolver *r = resolver(&s, (struct gost_nameserver){0});
-    lookup(r, "four.test", GOST_FAMILY_V4);
-    for (int i = 0; i < 1024; i++) { /* the same name in many spellings that differ */
-        char name[32];
-        snprintf(name, sizeof(name), "x%d.localhost", i);
-        lookup(r, name, GOST_FAMILY_V4);
+    struct gost__answers c;
+    struct gost_addrs addrs = {0};
+    union gost_sockaddr addr = net_loopback(0);
+    char key[32];
+    gost__answers_create(&c);
+    gost_addrs_add(&addrs, &addr);
+    for (int i = 0; i < GOST__ANSWERS_MAX + 100; i++) {
+        snprintf(key, sizeof(key), "a:%d.test", i);
+        gost__answers_put(&c, key, &addrs, 60000, false);
+        gost__answers_put(&c, key, &addrs, 60000, false); /* replaces */
+        CHECK(gost__answers_get(&c, "a:0.test") != NULL);
     }
-    CHECK_INT(s.queries, 1);
-    lookup(r, "four.test", GOST_FAMILY_V4);
-    CHECK_INT(s.queries, 1);
-    gost_resolver_unref(r);
-    server_stop(&s);
+    CHECK_INT(c.map.count, GOST__ANSWERS_MAX);
+    CHECK(gost__answers_get(&c, "a:1.test") == NULL);
+    CHECK(gost__answers_get(&c, "a:100.test") == NULL);
+    CHECK(gost__answers_get(&c, "a:101.test") != NULL);
+    gost__answers_clear(&c);
+    CHECK(c.map.count == 0 && gost__answers_get(&c, "a:0.test") == NULL);
+    gost_addrs_destroy(&addrs);
 }
 
 /* --- waiting
