@@ -12,8 +12,6 @@ local SUBCOMMANDS = {
   { "explain [flags] URL", "say what would happen to a request, without dialing" },
   { "schema", "print the JSON Schema of configuration files" },
   { "completions bash|zsh|fish", "print completions for a shell" },
-  { "test [directory]", "run specs of scripts" },
-  { "repl", "an interactive session" },
 }
 help.subcommands = SUBCOMMANDS
 

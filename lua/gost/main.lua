@@ -116,8 +116,6 @@ local SUBCOMMANDS = {
   end,
   completions = function(args) return require("gost.completions").main(args, out, err) end,
   explain = function(args, env) return require("gost.explain").main(args, env, out, err) end,
-  test = function(args) return require("gost.runtime").test(args) end,
-  repl = function(args) return require("gost.runtime").repl(args) end,
 }
 
 ---One process: no ` -- ` in the arguments any more.
