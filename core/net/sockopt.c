@@ -19,17 +19,28 @@ static void set_int(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+static void set_keepalive(int fd, int idle, int interval, int count)
+{
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
+}
+
+void gost_socket_keepalive(int fd)
+{
+    set_keepalive(fd, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
+}
+
+/* Keep-alive costs system calls and a timer in the kernel, so short connections do without: the pump
+ * sets it on those that last. */
 static void set_tcp(int fd, const struct gost_socket_options *o)
 {
-    bool custom = o && o->keepalive;
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE,
-            custom && o->keepalive_idle > 0 ? o->keepalive_idle : KEEPALIVE_IDLE);
-    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL,
-            custom && o->keepalive_interval > 0 ? o->keepalive_interval : KEEPALIVE_INTERVAL);
-    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT,
-            custom && o->keepalive_count > 0 ? o->keepalive_count : KEEPALIVE_COUNT);
+    if (o && o->keepalive)
+        set_keepalive(fd, o->keepalive_idle > 0 ? o->keepalive_idle : KEEPALIVE_IDLE,
+                      o->keepalive_interval > 0 ? o->keepalive_interval : KEEPALIVE_INTERVAL,
+                      o->keepalive_count > 0 ? o->keepalive_count : KEEPALIVE_COUNT);
 }
 
 /* The first address of an interface in the wanted family. */
@@ -76,7 +87,7 @@ static int bind_one(int fd, int family, const char *item, size_t n)
 }
 
 /* A comma list, tried in order; "!" behind an item makes its failure final. */
-static int bind_interface(int fd, int family, const char *list)
+int gost__sockopt_interface(int fd, int family, const char *list)
 {
     int rc = 0;
     for (const char *p = list; *p;) {
@@ -105,7 +116,7 @@ int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_o
     if (o && o->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &o->mark, sizeof(o->mark)) < 0)
         rc = gost_fail(-errno, "so_mark %d: %s", o->mark, gost_strerror(-errno));
     if (rc == 0 && o && o->interface)
-        rc = bind_interface(fd, family, o->interface);
+        rc = gost__sockopt_interface(fd, family, o->interface);
     if (rc == 0)
         return fd;
     close(fd);

@@ -13,6 +13,13 @@
  */
 int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_options *options);
 
+/**
+ * Leave through the first usable one of a comma list of interface names and source addresses.
+ * @param family  of the socket
+ * @return 0 or a libuv code with diag
+ */
+int gost__sockopt_interface(int fd, int family, const char *list);
+
 /** A bound, listening, non-blocking socket. @return the descriptor, or a libuv code with diag */
 int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *options,
                          int backlog);

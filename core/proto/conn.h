@@ -9,7 +9,7 @@
 
 #include "core/base/addr.h"
 #include "core/base/log.h"
-#include "core/net/stream.h"
+#include "core/net/packet.h"
 
 enum gost_network { GOST_TCP, GOST_UDP, GOST_UNIX };
 
@@ -58,6 +58,20 @@ struct gost_conn_ops {
      * @param request  what is known of the target; its host may be empty
      */
     int (*forward)(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up);
+    /**
+     * As dial and forward, for datagrams: `request` is of GOST_UDP.
+     * @param[out] up  a packet whose one far end is the target; the caller owns it
+     */
+    int (*dial_packet)(struct gost_conn *c, const struct gost_request *request,
+                       struct gost_packet **up);
+    int (*forward_packet)(struct gost_conn *c, const struct gost_request *request,
+                          struct gost_packet **up);
+    /**
+     * Open a way for datagrams to any destination; suspends. Each destination is looked up and put to
+     * the service's policies when the first datagram for it comes: what they deny is dropped.
+     * @param[out] up  its datagrams carry addresses; the caller owns it
+     */
+    int (*associate)(struct gost_conn *c, struct gost_packet **up);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**
@@ -66,6 +80,12 @@ struct gost_conn_ops {
      * @return 0 (always: both streams are gone from here)
      */
     int (*relay)(struct gost_conn *c, struct gost_stream **up);
+    /**
+     * The same for datagrams: c->packet and `*up` go to the packet pump.
+     * @param once  end as soon as every datagram of the client has its answer
+     * @return 0, or a negative code (and both are still here)
+     */
+    int (*relay_packet)(struct gost_conn *c, struct gost_packet **up, bool once);
     /** Serve the rest with another handler by name, as the auto handler does; suspends. */
     int (*serve_as)(struct gost_conn *c, const char *handler);
     /** Count bytes that a handler moves itself; the pump's are counted already. */
@@ -75,6 +95,8 @@ struct gost_conn_ops {
 struct gost_conn {
     const struct gost_conn_ops *ops;
     struct gost_stream *client; /**< owned; NULL once handed to the pump */
+    struct gost_packet *packet; /**< owned; set when the client speaks in datagrams, also after a
+                                   handler made it of `client`; NULL once handed to the pump */
     union gost_sockaddr peer;   /**< the client, as announced by PROXY protocol where that is on */
     uint64_t id;
     uint64_t started;  /**< gost_now() at accept */

@@ -9,6 +9,16 @@
 
 struct gost_connector;
 
+/**
+ * How a connector gets a way for datagrams beside its stream, for nodes that relay datagrams as such:
+ * the same way that the stream took, directly or through the nodes before.
+ */
+struct gost_packet_carrier {
+    /** Suspends. @return 0 and a packet connected to `to`, or a negative code with diag */
+    int (*open)(struct gost_packet_carrier *self, const struct gost_addr *to, uint64_t deadline,
+                struct gost_packet **out);
+};
+
 struct gost_connector_kind {
     const char *name;
     const char *aliases;
@@ -25,6 +35,16 @@ struct gost_connector_kind {
      */
     int (*connect)(struct gost_connector *c, struct gost_stream **io,
                    const struct gost_request *request, uint64_t deadline);
+    /**
+     * Ask the node for a way for datagrams; suspends. NULL: it has none.
+     * @param io       on success it belongs to `*out` and is NULL; on failure the caller closes it
+     * @param request  of GOST_UDP. With an empty host and port 0: to any destination, and datagrams
+     *                 carry addresses (names too, which the node looks up)
+     * @return as connect
+     */
+    int (*connect_packet)(struct gost_connector *c, struct gost_stream **io,
+                          const struct gost_request *request, struct gost_packet_carrier *carrier,
+                          uint64_t deadline, struct gost_packet **out);
     void (*destroy)(struct gost_connector *c);
 };
 

@@ -17,6 +17,7 @@ struct gost_handler_kind {
     const char *delegates; /**< kinds it may hand connections to (serve_as), which share its
                               settings; separated by blanks, or NULL */
     bool no_auth;          /**< the protocol has no place for credentials */
+    bool packets;          /**< serves sessions of datagrams (conn.packet) as well */
     /** Check the settings and derive state; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_handler *h);
     /**

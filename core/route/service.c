@@ -14,6 +14,11 @@ static void on_stream(struct gost_listener *l, struct gost_stream **s, const uni
     gost_service_serve(l->user, s, peer);
 }
 
+static void on_packet(struct gost_listener *l, struct gost_packet **p, const union gost_sockaddr *peer)
+{
+    gost__session_start_packet(l->user, p, peer);
+}
+
 int gost_service_new(const char *name, struct gost_listener *listener, struct gost_handler *handler,
                      struct gost_service **out)
 {
@@ -22,13 +27,20 @@ int gost_service_new(const char *name, struct gost_listener *listener, struct go
     snprintf(key, sizeof(key), "service:%s", name);
     struct gost_service_stats *stats = gost_shared_take(key, sizeof(*stats), NULL);
     char *copy = strdup(name);
-    if (!s || !stats || !copy) {
+    bool fits = !listener || !listener->kind->packets || handler->kind->packets;
+    int rc = fits ? GOST_ENOMEM : GOST_ECONFIG;
+    if (!fits)
+        gost_fail(rc, "the %s handler cannot serve the datagrams of a %s listener", handler->kind->name,
+                  listener->kind->name);
+    else if (!s || !stats || !copy)
+        gost_fail_code(rc);
+    if (!s || !stats || !copy || !fits) {
         free(s);
         free(copy);
         gost_shared_give(stats);
         gost_listener_delete(listener);
         gost_handler_delete(handler);
-        return gost_fail_code(GOST_ENOMEM);
+        return rc;
     }
     s->refs = 1;
     s->name = copy;
@@ -38,6 +50,7 @@ int gost_service_new(const char *name, struct gost_listener *listener, struct go
     gost_list_create(&s->sessions);
     if (listener) {
         listener->on_stream = on_stream;
+        listener->on_packet = on_packet;
         listener->user = s;
     }
     *out = s;

@@ -5,15 +5,16 @@
 #include "core/net/io.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HANDSHAKE_MS = 15 * 1000, PREREAD_MAX = 1024 };
+enum { HANDSHAKE_MS = 15 * 1000, PREREAD_MAX = 1024, TRIM_FROM = 512, TRIM_DELAY_MS = 200 };
 
 static _Thread_local struct gost_list sessions; /* of this worker */
-static _Thread_local size_t session_count;
+static _Thread_local size_t session_count, session_peak;
 static _Thread_local uint64_t last_id;
 
 size_t gost_session_count(void)
@@ -23,8 +24,12 @@ size_t gost_session_count(void)
 
 void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *out)
 {
-    *in = s->in + (s->pumping ? s->pump.flow[0].bytes : 0);
-    *out = s->out + (s->pumping ? s->pump.flow[1].bytes : 0);
+    *in = s->in;
+    *out = s->out;
+    if (!s->pumping)
+        return;
+    *in += s->datagrams ? s->packets.flow[0].bytes : s->pump.flow[0].bytes;
+    *out += s->datagrams ? s->packets.flow[1].bytes : s->pump.flow[1].bytes;
 }
 
 void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *fmt, ...)
@@ -84,6 +89,26 @@ static void log_end(struct gost_session *s, const struct gost_conn_stats *stats)
                         c->target ? c->target : "-");
 }
 
+/*
+ * When many connections have ended, their memory goes back to the system: the allocator keeps what
+ * lies below the topmost living block.
+ */
+static void on_trim(struct gost_timer *t)
+{
+    (void)t;
+    malloc_trim(0);
+    session_peak = session_count;
+}
+
+static void note_end(void)
+{
+    static _Thread_local struct gost_timer trim;
+    if (!trim.fn)
+        gost_timer_create(&trim, on_trim);
+    if (session_peak >= TRIM_FROM && session_count <= session_peak / 2 && !gost_timer_active(&trim))
+        gost_timer_start(&trim, gost_now() + TRIM_DELAY_MS);
+}
+
 static void session_free(struct gost_session *s)
 {
     struct gost_conn *c = &s->conn;
@@ -92,8 +117,10 @@ static void session_free(struct gost_session *s)
     gost_list_remove(&s->link);
     gost_list_remove(&s->all);
     session_count--;
+    note_end();
     s->service->live--;
     gost_stream_close(c->client);
+    gost_packet_close(c->packet);
     gost_conn_hold_release(&s->hold);
     if (s->traffic)
         gost_traffic_conn_destroy(s->traffic);
@@ -126,32 +153,50 @@ static void session_end(struct gost_session *s, int rc, const char *error)
 }
 
 /* Either side may vanish from an established tunnel: that is how many programs close. */
-static int pump_result(const struct gost_pump *p)
+static int pump_result(const struct gost_session *s)
 {
-    return p->rc == -ECONNRESET || p->rc == -EPIPE || p->rc == GOST_EOF ? 0 : p->rc;
+    int rc = s->datagrams ? s->packets.rc : s->pump.rc;
+    if (s->datagrams && rc == GOST_ETIMEDOUT) /* datagrams know no other end than silence */
+        return 0;
+    return rc == -ECONNRESET || rc == -EPIPE || rc == GOST_EOF ? 0 : rc;
 }
 
 static void end_pumped(void *arg)
 {
     struct gost_session *s = arg;
     char error[128];
-    int rc = pump_result(&s->pump);
+    int rc = pump_result(s), broken = s->datagrams ? s->packets.broken : s->pump.broken;
     snprintf(error, sizeof(error), "%s%s",
-             s->pump.broken == 0   ? "client side: "
-             : s->pump.broken == 1 ? "target side: "
-                                   : "",
+             broken == 0   ? "client side: "
+             : broken == 1 ? "target side: "
+                           : "",
              rc == GOST_ETIMEDOUT ? "idle for too long" : gost_strerror(rc));
     session_end(s, rc, error);
 }
 
-static void on_pump_done(struct gost_pump *p)
+static void pump_done(struct gost_session *s)
 {
-    struct gost_session *s = gost_container_of(p, struct gost_session, pump);
     s->pumped = true;
-    if (s->fiber)
-        return; /* the handler's fiber still unwinds, and ends the session */
+    if (s->fiber || s->helpers > 0)
+        return; /* fibers still unwind; the last one ends the session */
     if (!s->service->hooks.close || !gost_fiber_spawn("close", end_pumped, s))
         end_pumped(s); /* a hook may wait, so it has a fiber */
+}
+
+static void on_pump_done(struct gost_pump *p)
+{
+    pump_done(gost_container_of(p, struct gost_session, pump));
+}
+
+static void on_packets_done(struct gost_packet_pump *p)
+{
+    pump_done(gost_container_of(p, struct gost_session, packets));
+}
+
+void gost__session_helped(struct gost_session *s)
+{
+    if (--s->helpers == 0 && s->pumped && !s->fiber)
+        end_pumped(s);
 }
 
 static size_t grant(void *arg, int flow, size_t want, uint64_t *when)
@@ -167,28 +212,45 @@ static void give_back(void *arg, int flow, size_t n)
     gost_traffic_give(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, n);
 }
 
-/* The limits that the tunnel of a session must keep; NULL when there are none. */
-static const struct gost_pump_rules *tunnel_rules(struct gost_session *s)
+static bool grant_packet(void *arg, int flow, size_t n, uint64_t *when)
 {
-    static const struct gost_pump_rules limited = {.grant = grant, .give_back = give_back};
+    struct gost_session *s = arg;
+    return gost_traffic_take_all(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, n,
+                                 gost_now(), when);
+}
+
+/* Must the tunnel of a session keep limits? */
+static bool is_limited(struct gost_session *s)
+{
     if (!s->traffic)
-        return NULL;
+        return false;
     if (s->conn.client_id)
         gost_traffic_conn_identify(s->traffic, s->conn.client_id, strlen(s->conn.client_id));
     return gost_traffic_limits(s->traffic, GOST_LIMIT_IN) ||
-                   gost_traffic_limits(s->traffic, GOST_LIMIT_OUT)
-               ? &limited
-               : NULL;
+           gost_traffic_limits(s->traffic, GOST_LIMIT_OUT);
 }
 
 int gost__session_relay(struct gost_session *s, struct gost_stream **up)
 {
+    static const struct gost_pump_rules limited = {.grant = grant, .give_back = give_back};
     if (s->service->hooks.stream)
         return gost__session_copy(s, up);
-    gost_pump_start(&s->pump, &s->conn.client, up, tunnel_rules(s), s, on_pump_done);
+    gost_pump_start(&s->pump, &s->conn.client, up, is_limited(s) ? &limited : NULL, s, on_pump_done);
     s->pumping = true;
     if (s->conn.idle_ms)
         gost_pump_set_idle(&s->pump, s->conn.idle_ms);
+    return 0;
+}
+
+int gost__session_relay_packet(struct gost_session *s, struct gost_packet **up, bool once)
+{
+    static const struct gost_packet_rules limited = {.grant = grant_packet};
+    uint64_t idle = s->conn.idle_ms ? s->conn.idle_ms : s->conn.packet->ttl_ms;
+    if (s->service->hooks.stream)
+        return gost_fail(GOST_ENOTSUP, "the stream hook cannot see datagrams");
+    s->pumping = s->datagrams = true;
+    gost_packet_pump_start(&s->packets, &s->conn.packet, up, is_limited(s) ? &limited : NULL, s,
+                           idle, once, on_packets_done);
     return 0;
 }
 
@@ -269,15 +331,23 @@ static int serve(struct gost_session *s)
     }
     if (rc != 0)
         return gost_fail_at(rc, "accept");
-    rc = gost_io_open(c->client, c->deadline);
+    rc = c->client ? gost_io_open(c->client, c->deadline) : 0;
     if (rc != 0)
         return gost_fail_at(rc, "handshake");
-    if (h->preread)
+    if (h->preread && c->client)
         rc = preread(s, &handler);
     if (rc != 0)
         return rc;
     c->handler = handler->kind->name;
     return handler->kind->serve(handler, c);
+}
+
+static void stop_pump(struct gost_session *s, int rc)
+{
+    if (s->datagrams)
+        gost_packet_pump_stop(&s->packets, rc);
+    else
+        gost_pump_stop(&s->pump, rc);
 }
 
 static void session_main(void *arg)
@@ -291,16 +361,16 @@ static void session_main(void *arg)
     s->fiber = NULL;
     if (!s->pumping)
         session_end(s, rc, gost_diag_text(rc));
-    else if (s->pumped)
+    else if (s->pumped && s->helpers == 0)
         end_pumped(s);
     else if (rc != 0)
-        gost_pump_stop(&s->pump, rc);
+        stop_pump(s, rc);
 }
 
 void gost_session_kill(struct gost_session *s)
 {
     if (s->pumping)
-        gost_pump_stop(&s->pump, GOST_ECANCELED);
+        stop_pump(s, GOST_ECANCELED);
     if (s->fiber)
         gost_fiber_cancel(s->fiber);
 }
@@ -313,33 +383,51 @@ void gost_session_kill_all(void)
         gost_session_kill(gost_container_of(link, struct gost_session, all));
 }
 
-void gost__session_start(struct gost_service *sv, struct gost_stream **stream,
-                         const union gost_sockaddr *peer)
+static void session_start(struct gost_service *sv, struct gost_stream *stream,
+                          struct gost_packet *packet, const union gost_sockaddr *peer)
 {
     struct gost_session *s = calloc(1, sizeof(*s));
     if (!s) {
-        gost_stream_close(*stream);
-        *stream = NULL;
+        gost_stream_close(stream);
+        gost_packet_close(packet);
         return;
     }
     if (!sessions.next)
         gost_list_create(&sessions);
     s->service = gost_service_ref(sv);
     s->conn.ops = &gost__session_ops;
-    s->conn.client = *stream;
+    s->conn.client = stream;
+    s->conn.packet = packet;
     s->conn.peer = *peer;
     gost_sockaddr_unmap(&s->conn.peer);
     s->conn.id = ++last_id;
     s->conn.started = gost_now();
     s->conn.deadline = s->conn.started + HANDSHAKE_MS;
     s->conn.handler = sv->handler->kind->name;
-    *stream = NULL;
     gost_list_add(&sv->sessions, &s->link);
     gost_list_add(&sessions, &s->all);
     session_count++;
+    if (session_count > session_peak)
+        session_peak = session_count;
     sv->live++;
     atomic_fetch_add_explicit(&sv->stats->total, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&sv->stats->current, 1, memory_order_relaxed);
     if (!gost_fiber_spawn("session", session_main, s))
         session_end(s, GOST_ENOMEM, gost_diag_text(GOST_ENOMEM));
+}
+
+void gost__session_start(struct gost_service *sv, struct gost_stream **stream,
+                         const union gost_sockaddr *peer)
+{
+    struct gost_stream *owned = *stream;
+    *stream = NULL;
+    session_start(sv, owned, NULL, peer);
+}
+
+void gost__session_start_packet(struct gost_service *sv, struct gost_packet **packet,
+                                const union gost_sockaddr *peer)
+{
+    struct gost_packet *owned = *packet;
+    *packet = NULL;
+    session_start(sv, NULL, owned, peer);
 }

@@ -4,6 +4,7 @@
 #ifndef GOST_ROUTE_SESSION_H
 #define GOST_ROUTE_SESSION_H
 
+#include "core/net/packet_pump.h"
 #include "core/net/pump.h"
 #include "core/route/service.h"
 
@@ -13,14 +14,19 @@ struct gost_session {
     struct gost_list link;        /**< in service->sessions */
     struct gost_list all;         /**< in the worker's list */
     struct gost_fiber *fiber;     /**< while it serves; NULL once the pump runs */
-    struct gost_pump pump;        /**< once `pumping` */
+    union {
+        struct gost_pump pump;           /**< once `pumping` */
+        struct gost_packet_pump packets; /**< instead, with `datagrams` */
+    };
     bool pumping;                 /**< both streams belong to the pump */
+    bool datagrams;               /**< it is the packet pump that has them */
     bool pumped;                  /**< and it has ended */
     bool quiet;                   /**< its end is nobody's interest */
     struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
     struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
     uint64_t in, out;             /**< bytes that handlers moved themselves */
     uint32_t served_as;           /**< nesting of serve_as */
+    uint32_t helpers;             /**< other fibers that work for it; it outlives them */
     void *script;                 /**< the Lua object, while one exists */
     void (*script_drop)(struct gost_session *s);
 };
@@ -34,11 +40,21 @@ static inline struct gost_session *gost_session_of(struct gost_conn *c)
 void gost__session_start(struct gost_service *service, struct gost_stream **stream,
                          const union gost_sockaddr *peer);
 
+/** The same for a client that speaks in datagrams. */
+void gost__session_start_packet(struct gost_service *service, struct gost_packet **packet,
+                                const union gost_sockaddr *peer);
+
 /** End it soon, whatever it does. */
 void gost_session_kill(struct gost_session *s);
 
 /** Hand the client's stream and `*up` to the pump. @return 0 */
 int gost__session_relay(struct gost_session *s, struct gost_stream **up);
+
+/** Hand the client's packet and `*up` to the packet pump. @return as gost_conn_ops.relay_packet */
+int gost__session_relay_packet(struct gost_session *s, struct gost_packet **up, bool once);
+
+/** A helping fiber, which counted itself in s->helpers, has ended; the session may end with it. */
+void gost__session_helped(struct gost_session *s);
 
 /**
  * Move the bytes through the service's stream hook, on fibers, until both directions ended; suspends.

@@ -91,6 +91,8 @@ int gost_listener_inherit(struct gost_listener *l, struct gost_listener *old)
 {
     bool any_port = gost_sockaddr_port(&l->addr) == 0 && l->addr.sa.sa_family != AF_UNIX;
     union gost_sockaddr wanted = l->addr;
+    if (!l->listening && old->listening && l->kind == old->kind && l->kind->inherit)
+        return l->kind->inherit(l, old);
     if (l->listening || !old->listening || l->kind->stop || old->kind->stop)
         return GOST_ENOTSUP;
     if (any_port && wanted.sa.sa_family == AF_INET)

@@ -6,6 +6,7 @@
 #define GOST_TRANSPORT_TRANSPORT_H
 
 #include "core/base/option.h"
+#include "core/net/packet.h"
 #include "core/net/socket.h"
 
 struct gost_tls_context;
@@ -21,6 +22,7 @@ struct gost_listener_kind {
     struct gost_options options;
     bool tls;       /**< speaks TLS: gets a context */
     bool unix_path; /**< its address is a path */
+    bool packets;   /**< brings sessions of datagrams: on_packet instead of on_stream */
     /** Check the settings; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_listener *l);
     /**
@@ -30,6 +32,8 @@ struct gost_listener_kind {
     int (*start)(struct gost_listener *l);
     /** Stop accepting. NULL: close the acceptor's socket, which a successor may inherit. */
     void (*stop)(struct gost_listener *l);
+    /** gost_listener_inherit for a kind with its own `stop`; NULL: it cannot. */
+    int (*inherit)(struct gost_listener *l, struct gost_listener *old);
     /** Push this transport's layers on an accepted stream; must not wait. NULL: none. */
     int (*wrap)(struct gost_listener *l, struct gost_stream **io);
     void (*destroy)(struct gost_listener *l);
@@ -49,6 +53,9 @@ struct gost_listener {
      * (gost_io_open).
      */
     void (*on_stream)(struct gost_listener *l, struct gost_stream **s,
+                      const union gost_sockaddr *peer);
+    /** A client came that speaks in datagrams. The callee owns `*p`. */
+    void (*on_packet)(struct gost_listener *l, struct gost_packet **p,
                       const union gost_sockaddr *peer);
     void *user;
 };

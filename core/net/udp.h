@@ -1,0 +1,61 @@
+/**
+ * UDP sockets as packets.
+ *
+ * Datagrams are received and sent in batches (recvmmsg, sendmmsg); neighbours of one size for one
+ * destination leave as one segmented send (UDP_SEGMENT) where the kernel can. Reports that a datagram
+ * did not arrive (ICMP) are passed over: the next one may.
+ */
+#ifndef GOST_NET_UDP_H
+#define GOST_NET_UDP_H
+
+#include "core/net/packet.h"
+#include "core/net/socket.h"
+
+/**
+ * A connected socket: only its peer's datagrams come in. Does not suspend.
+ * @param options  mark and interface count; or NULL
+ * @return 0 or a libuv code with diag
+ */
+int gost_udp_connect(const union gost_sockaddr *to, const struct gost_socket_options *options,
+                     struct gost_packet **out);
+
+/**
+ * An unconnected socket of one family.
+ * @param local  where it is bound; port 0: the kernel picks one
+ */
+int gost_udp_open(const union gost_sockaddr *local, const struct gost_socket_options *options,
+                  struct gost_packet **out);
+
+/**
+ * An unconnected pair, for destinations of both families: IPv4 at once, IPv6 with the first datagram
+ * that needs it. GOST_QUERY_LOCAL_ADDR tells of the first.
+ */
+int gost_udp_open_any(const struct gost_socket_options *options, struct gost_packet **out);
+
+/* --- for the sockets of this room ----------------------------------------------------------- */
+
+/**
+ * A bound, non-blocking datagram socket with large buffers.
+ * @param listen  reuseport, transparent and v6only count; else mark and interface
+ * @return the descriptor, or a libuv code with diag
+ */
+int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen,
+                     const struct gost_socket_options *options);
+
+/**
+ * Receive a batch.
+ * @param named  fill in the sources
+ * @param[out] truncated  how many were longer than GOST_DATAGRAM_MAX and left out; added to
+ * @return datagrams (>= 0: all of a batch could be left out), or a negative errno
+ */
+int gost__udp_recv(int fd, struct gost_batch *b, bool named);
+
+/**
+ * Send.
+ * @param[in,out] gso      may neighbours be sent as one? Cleared when the kernel will not
+ * @param[in,out] dropped  counts those that cannot be sent
+ * @return datagrams taken (> 0), or GOST_WANT_WRITE
+ */
+int gost__udp_send(int fd, const struct gost_datagram *d, int count, bool *gso, uint64_t *dropped);
+
+#endif

@@ -1,0 +1,432 @@
+#include "core/net/udp_sessions.h"
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/net/udp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    QUEUE_BYTES = 256 * 1024, /* a session's queue holds no more than that */
+    OUT_BYTES = 256 * 1024,   /* gathered before it is sent */
+    ROUNDS = 4,               /* batches before other sockets get their turn */
+    REPLACE_TRIES = 32,       /* sessions that are looked at for one to be replaced */
+};
+
+/* A datagram that waits. */
+struct queued {
+    struct queued *next;
+    uint32_t len;
+    uint8_t data[];
+};
+
+struct gost_udp_session {
+    struct gost_packet base;
+    struct gost_udp_sessions *owner; /* a reference */
+    struct gost_udp_entry entry;
+    struct gost_list ready;      /* in owner->ready */
+    struct gost_waker *waker[2]; /* by enum gost_side */
+    int16_t first, last;         /* its datagrams in owner->in; -1: none */
+    struct queued *queue, **queue_end;
+    size_t queue_count, queue_bytes;
+    uint64_t asked, answered; /* datagrams in and out */
+    uint64_t used;            /* when one came last */
+    bool pending;             /* nobody has read from it yet */
+    bool in_table;
+    bool ended; /* it makes room for another, or has its answer: the reader is told */
+    bool fresh; /* not announced yet */
+};
+
+static struct gost_udp_session *self_of(struct gost_packet *p)
+{
+    return gost_container_of(p, struct gost_udp_session, base);
+}
+
+static void owner_unref(struct gost_udp_sessions *u)
+{
+    if (--u->refs > 0)
+        return;
+    gost_task_cancel(&u->flush);
+    gost_task_cancel(&u->again);
+    if (u->out)
+        gost_batch_give(u->out);
+    gost_watch_stop(&u->watch, true);
+    gost_udp_table_destroy(&u->table);
+    free(u);
+}
+
+/* --- a session -------------------------------------------------------------------------------- */
+
+static void leave_table(struct gost_udp_session *s)
+{
+    if (s->in_table)
+        gost_udp_table_remove(&s->owner->table, &s->entry);
+    s->in_table = false;
+}
+
+static void no_longer_pending(struct gost_udp_session *s)
+{
+    if (s->pending)
+        s->owner->pending--;
+    s->pending = false;
+}
+
+/* The reader hears of the end; whoever owns the session closes it then. */
+static void session_end(struct gost_udp_session *s)
+{
+    leave_table(s);
+    s->ended = true;
+    gost_waker_fire(s->waker[GOST_READER]);
+}
+
+static void queue_pop(struct gost_udp_session *s)
+{
+    struct queued *q = s->queue;
+    s->queue = q->next;
+    if (!s->queue)
+        s->queue_end = &s->queue;
+    s->queue_count--;
+    s->queue_bytes -= q->len;
+    free(q);
+}
+
+static void queue_push(struct gost_udp_session *s, const struct gost_datagram *d)
+{
+    struct gost_udp_sessions *u = s->owner;
+    struct queued *q = NULL;
+    if (s->queue_count < u->limits.queue && s->queue_bytes + d->len <= QUEUE_BYTES)
+        q = malloc(sizeof(*q) + d->len);
+    if (!q) {
+        u->dropped++;
+        s->base.dropped++;
+        return;
+    }
+    q->next = NULL;
+    q->len = d->len;
+    memcpy(q->data, d->data, d->len);
+    *s->queue_end = q;
+    s->queue_end = &q->next;
+    s->queue_count++;
+    s->queue_bytes += d->len;
+}
+
+/* What the reader did not take while the batch was there. */
+static void keep_rest(struct gost_udp_session *s)
+{
+    struct gost_udp_sessions *u = s->owner;
+    for (; s->first >= 0; s->first = u->next[s->first])
+        queue_push(s, &u->in->d[s->first]);
+}
+
+static int session_recv(struct gost_packet *p, struct gost_batch *b)
+{
+    struct gost_udp_session *s = self_of(p);
+    struct gost_udp_sessions *u = s->owner;
+    int n = 0;
+    for (; s->queue && n < GOST_BATCH_MAX; n++) {
+        uint8_t *room = gost_batch_room(b, n);
+        memcpy(room, s->queue->data, s->queue->len);
+        b->d[n] = (struct gost_datagram){.data = room, .len = s->queue->len};
+        queue_pop(s);
+    }
+    for (; s->first >= 0 && n < GOST_BATCH_MAX; s->first = u->next[s->first])
+        b->d[n++] = (struct gost_datagram){.data = u->in->d[s->first].data,
+                                           .len = u->in->d[s->first].len};
+    if (n == 0)
+        return s->ended ? 0 : GOST_WANT_READ;
+    return n;
+}
+
+static void out_flush(struct gost_udp_sessions *u)
+{
+    struct gost_batch *b = u->out;
+    if (!b)
+        return;
+    int done = 0;
+    while (done < u->out_count) {
+        int n = gost__udp_send(u->watch.fd, b->d + done, u->out_count - done, &u->gso, &u->dropped);
+        if (n < 0) { /* the device is behind: datagrams are lost, as they would be further on */
+            u->dropped += (uint64_t)(u->out_count - done);
+            break;
+        }
+        done += n;
+    }
+    u->out = NULL;
+    gost_batch_give(b);
+}
+
+static void on_flush(struct gost_task *t)
+{
+    out_flush(gost_container_of(t, struct gost_udp_sessions, flush));
+}
+
+/* Gather a datagram to be sent at the end of the turn. */
+static void out_put(struct gost_udp_session *s, const struct gost_datagram *d)
+{
+    struct gost_udp_sessions *u = s->owner;
+    size_t len = (size_t)d->head_len + d->len;
+    if (u->out && (u->out_count == GOST_BATCH_MAX || u->out_bytes + len > OUT_BYTES))
+        out_flush(u);
+    if (!u->out) {
+        u->out = gost_batch_take();
+        u->out_count = 0;
+        u->out_bytes = 0;
+        gost_task_post(&u->flush);
+    }
+    struct gost_batch *b = u->out;
+    int i = u->out_count++;
+    uint8_t *room = b->room + u->out_bytes;
+    b->addr[i] = s->entry.addr; /* the session may be gone by then */
+    b->d[i] = (struct gost_datagram){.data = room, .len = (uint32_t)len, .addr = &b->addr[i]};
+    if (d->head_len > 0)
+        memcpy(room, d->head, d->head_len);
+    if (d->len > 0)
+        memcpy(room + d->head_len, d->data, d->len);
+    u->out_bytes += len;
+}
+
+static int session_send(struct gost_packet *p, const struct gost_datagram *d, int count)
+{
+    struct gost_udp_session *s = self_of(p);
+    for (int i = 0; i < count; i++)
+        out_put(s, &d[i]);
+    s->answered += (uint64_t)count;
+    if (s->owner->limits.stateless && !s->ended)
+        session_end(s);
+    return count;
+}
+
+static void session_set_waker(struct gost_packet *p, enum gost_side side, struct gost_waker *w)
+{
+    struct gost_udp_session *s = self_of(p);
+    if (side == GOST_READER && w)
+        no_longer_pending(s);
+    s->waker[side] = w;
+}
+
+static int session_query(struct gost_packet *p, enum gost_query what, void *out)
+{
+    struct gost_udp_session *s = self_of(p);
+    switch (what) {
+    case GOST_QUERY_LOCAL_ADDR:
+        *(union gost_sockaddr *)out = s->owner->addr;
+        return 0;
+    case GOST_QUERY_PEER_ADDR:
+        *(union gost_sockaddr *)out = s->entry.addr;
+        return 0;
+    default:
+        return GOST_ENOTSUP;
+    }
+}
+
+static void session_destroy(struct gost_packet *p)
+{
+    struct gost_udp_session *s = self_of(p);
+    struct gost_udp_sessions *u = s->owner;
+    no_longer_pending(s);
+    leave_table(s);
+    gost_list_remove(&s->ready);
+    while (s->queue)
+        queue_pop(s);
+    free(s);
+    u->count--;
+    owner_unref(u);
+}
+
+static const struct gost_packet_ops session_ops = {
+    .name = "udp session",
+    .recv = session_recv,
+    .send = session_send,
+    .set_waker = session_set_waker,
+    .query = session_query,
+    .destroy = session_destroy,
+};
+
+/* --- making room, new sessions ---------------------------------------------------------------- */
+
+/* End a session that was answered and has been silent the longest, of some that are looked at. */
+static bool replace_one(struct gost_udp_sessions *u, uint64_t hash)
+{
+    struct gost_udp_session *oldest = NULL;
+    int seen = 0;
+    for (size_t i = 0; i < u->table.cap && seen < REPLACE_TRIES; i++) {
+        struct gost_udp_entry *e = u->table.slot[(hash + i) & (u->table.cap - 1)];
+        struct gost_udp_session *s = e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
+        seen += s != NULL;
+        if (s && s->answered >= s->asked && s->first < 0 && (!oldest || s->used < oldest->used))
+            oldest = s;
+    }
+    if (oldest)
+        session_end(oldest);
+    return oldest;
+}
+
+static bool has_room(struct gost_udp_sessions *u, uint64_t hash)
+{
+    if (!u->listening || u->pending >= u->limits.pending)
+        return false;
+    if (u->count < u->limits.sessions)
+        return true;
+    /* the one that makes room is closed a little later: that many are there twice */
+    return u->limits.may_replace && u->table.count >= u->limits.sessions / 2 && replace_one(u, hash);
+}
+
+static struct gost_udp_session *session_new(struct gost_udp_sessions *u, uint64_t hash,
+                                            const union gost_sockaddr *peer)
+{
+    struct gost_udp_session *s = has_room(u, hash) ? calloc(1, sizeof(*s)) : NULL;
+    if (!s)
+        return NULL;
+    s->entry.hash = hash;
+    s->entry.addr = *peer;
+    if (!u->limits.stateless && gost_udp_table_add(&u->table, &s->entry) != 0) {
+        free(s);
+        return NULL;
+    }
+    s->in_table = !u->limits.stateless;
+    s->base.ops = &session_ops;
+    s->base.ttl_ms = u->limits.ttl_ms;
+    s->owner = u;
+    u->refs++;
+    u->count++;
+    u->pending++;
+    s->pending = s->fresh = true;
+    s->first = s->last = -1;
+    s->queue_end = &s->queue;
+    gost_list_create(&s->ready);
+    return s;
+}
+
+/* --- receiving -------------------------------------------------------------------------------- */
+
+static struct gost_udp_session *session_of(struct gost_udp_sessions *u,
+                                           const union gost_sockaddr *peer)
+{
+    uint64_t hash = gost_udp_hash(peer);
+    struct gost_udp_entry *e = gost_udp_table_get(&u->table, hash, peer);
+    return e ? gost_container_of(e, struct gost_udp_session, entry) : session_new(u, hash, peer);
+}
+
+/* Hand out one batch's datagrams to their sessions, without copying. */
+static void sort_batch(struct gost_udp_sessions *u, int count)
+{
+    struct gost_udp_session *s = NULL;
+    uint64_t now = gost_now();
+    for (int i = 0; i < count; i++) {
+        struct gost_datagram *d = &u->in->d[i];
+        if (d->len > u->limits.datagram || gost_sockaddr_port(d->addr) == 0) {
+            u->dropped++; /* nobody could answer to port 0 */
+            continue;
+        }
+        if (!s || !s->in_table || !gost_udp_same(&s->entry.addr, d->addr))
+            s = session_of(u, d->addr);
+        if (!s) {
+            u->dropped++;
+            continue;
+        }
+        u->next[i] = -1;
+        if (s->first < 0) {
+            s->first = (int16_t)i;
+            gost_list_add(&u->ready, &s->ready);
+        } else {
+            u->next[s->last] = (int16_t)i;
+        }
+        s->last = (int16_t)i;
+        s->asked++;
+        s->used = now;
+    }
+}
+
+/* Let the readers have what came; new sessions are announced first. */
+static void wake_readers(struct gost_udp_sessions *u)
+{
+    struct gost_list *link;
+    while ((link = gost_list_shift(&u->ready))) {
+        struct gost_udp_session *s = gost_container_of(link, struct gost_udp_session, ready);
+        struct gost_packet *p = &s->base;
+        gost_list_add(&u->ready, link); /* so that a session that ends here is missed from the list */
+        if (s->fresh) {
+            s->fresh = false;
+            u->on_session(u, &p, &s->entry.addr);
+            gost_packet_close(p); /* when nobody wanted it */
+        } else {
+            gost_waker_fire(s->waker[GOST_READER]);
+        }
+        if (u->ready.prev != link)
+            continue;
+        gost_list_remove(link);
+        keep_rest(s);
+    }
+}
+
+static void dispatch(struct gost_udp_sessions *u)
+{
+    int n = GOST_BATCH_MAX;
+    u->refs++;
+    for (int round = 0; round < ROUNDS && n == GOST_BATCH_MAX; round++) {
+        u->in = gost_batch_take();
+        n = gost__udp_recv(u->watch.fd, u->in, true);
+        if (n > 0) {
+            sort_batch(u, n);
+            wake_readers(u);
+        }
+        gost_batch_give(u->in);
+        u->in = NULL;
+    }
+    if (n == GOST_BATCH_MAX)
+        gost_task_post(&u->again);
+    owner_unref(u);
+}
+
+static void on_ready(struct gost_watch *w, uint8_t fresh)
+{
+    (void)fresh;
+    dispatch(gost_container_of(w, struct gost_udp_sessions, watch));
+}
+
+static void on_again(struct gost_task *t)
+{
+    dispatch(gost_container_of(t, struct gost_udp_sessions, again));
+}
+
+int gost_udp_sessions_new(const union gost_sockaddr *addr,
+                          const struct gost_socket_options *options,
+                          const struct gost_udp_limits *limits, struct gost_udp_sessions **out)
+{
+    struct gost_udp_sessions *u = calloc(1, sizeof(*u));
+    socklen_t len = sizeof(u->addr);
+    if (!u)
+        return gost_fail_code(GOST_ENOMEM);
+    int fd = gost__udp_socket(addr, true, true, options);
+    if (fd < 0) {
+        free(u);
+        return fd;
+    }
+    int rc = getsockname(fd, &u->addr.sa, &len) < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = gost_watch_start_for(&u->watch, fd, GOST_READABLE, on_ready);
+    if (rc != 0) {
+        close(fd);
+        free(u);
+        return gost_fail_code(rc);
+    }
+    u->refs = 1;
+    u->limits = *limits;
+    u->gso = u->listening = true;
+    gost_udp_table_create(&u->table);
+    gost_list_create(&u->ready);
+    gost_task_create(&u->flush, on_flush);
+    gost_task_create(&u->again, on_again);
+    *out = u;
+    return 0;
+}
+
+void gost_udp_sessions_close(struct gost_udp_sessions *u)
+{
+    if (!u)
+        return;
+    u->listening = false;
+    owner_unref(u);
+}
