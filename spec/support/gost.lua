@@ -10,9 +10,10 @@ local files = require "spec.support.files"
 local Gost = setmetatable({}, { __index = process })
 Gost.__index = Gost
 
----@return string path of gost-lua: $GOST_LUA, or the one in $GOST_BUILD
+---@return string path of gost-lua, absolute: $GOST_LUA, or the one in $GOST_BUILD
 function Gost.program()
-  return os.getenv "GOST_LUA" or build .. "/gost-lua"
+  local path = os.getenv "GOST_LUA" or build .. "/gost-lua"
+  return path:match "^/" and path or require "lfs".currentdir() .. "/" .. path
 end
 
 ---Under TSan there are to be threads: four workers, unless the spec says how many.
