@@ -67,18 +67,21 @@ int gost_buf_append(struct gost_buf *b, const void *p, size_t n)
 
 int gost_buf_printf(struct gost_buf *b, const char *fmt, ...)
 {
+    size_t room = buf_room(b);
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room ? (char *)b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
-    if (n < 0)
+    if (n < 0 || (size_t)n > b->max || b->len > b->max - (size_t)n)
         return GOST_ELIMIT;
-    char *to = (char *)gost_buf_reserve(b, (size_t)n + 1);
-    if (!to)
-        return GOST_ELIMIT;
-    va_start(ap, fmt);
-    vsnprintf(to, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)n >= room) { /* it did not fit with its NUL: once more, with room */
+        char *to = (char *)gost_buf_reserve(b, (size_t)n + 1);
+        if (!to)
+            return GOST_ELIMIT;
+        va_start(ap, fmt);
+        vsnprintf(to, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     b->len += (size_t)n;
     return 0;
 }

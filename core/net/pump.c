@@ -17,6 +17,7 @@ enum {
     SPLICE_SMALL = 16 * 1024,
     ROUNDS = 8,              /* reads before other connections get their turn */
     LINGER_MS = 10 * 1000,
+    KEEPALIVE_MS = 30 * 1000, /* tunnels that last so long are worth the kernel's probing */
 };
 
 /* What a slice of work on one flow came to. */
@@ -111,6 +112,10 @@ static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
     int i = flow_index(p, f);
     if (f->shut)
         return DONE;
+    if (p->flow[1 - i].shut && gost_stream_is_socket(p->stream[1 - i])) {
+        f->shut = true; /* both directions are over: the close that follows says so */
+        return DONE;
+    }
     int rc = gost_stream_shutdown(p->stream[1 - i]);
     if (gost_is_want(rc))
         return BLOCKED;
@@ -373,19 +378,37 @@ static void on_resume(struct gost_timer *t)
     gost_task_post(&p->task);
 }
 
+static void probe_silent_peers(struct gost_pump *p)
+{
+    int fd;
+    for (int i = 0; i < 2; i++)
+        if (gost_stream_query(p->stream[i], GOST_QUERY_CARRIER, &fd) == 0)
+            gost_socket_keepalive(fd);
+    p->probing = true;
+}
+
+/* When to look at a silent tunnel again. */
+static uint64_t next_look(const struct gost_pump *p)
+{
+    uint64_t idle = p->idle_ms ? p->last + p->idle_ms : GOST_NEVER;
+    return p->probing ? idle : gost_deadline_min(idle, p->born + KEEPALIVE_MS);
+}
+
 static void on_idle(struct gost_timer *t)
 {
     struct gost_pump *p = gost_container_of(t, struct gost_pump, idle);
-    if (gost_now() - p->last >= p->idle_ms)
+    if (!p->probing && gost_now() >= p->born + KEEPALIVE_MS)
+        probe_silent_peers(p);
+    if (p->idle_ms && gost_now() - p->last >= p->idle_ms)
         gost_pump_stop(p, p->lingering ? 0 : GOST_ETIMEDOUT);
     else
-        gost_timer_start(&p->idle, p->last + p->idle_ms);
+        gost_timer_start(&p->idle, next_look(p));
 }
 
 void gost_pump_set_idle(struct gost_pump *p, uint64_t idle_ms)
 {
     p->idle_ms = idle_ms;
-    gost_timer_start(&p->idle, idle_ms ? p->last + idle_ms : GOST_NEVER);
+    gost_timer_start(&p->idle, next_look(p));
 }
 
 void gost_pump_stop(struct gost_pump *p, int rc)
@@ -410,6 +433,7 @@ void gost_pump_start(struct gost_pump *p, struct gost_stream **a, struct gost_st
                             .rules = rules,
                             .rules_arg = rules_arg,
                             .last = gost_now(),
+                            .born = gost_now(),
                             .idle_ms = rules ? rules->idle_ms : 0,
                             .broken = -1,
                             .on_done = on_done};
@@ -424,8 +448,7 @@ void gost_pump_start(struct gost_pump *p, struct gost_stream **a, struct gost_st
     gost_timer_create(&p->idle, on_idle);
     gost_timer_create(&p->resume, on_resume);
     gost_task_create(&p->task, on_task);
-    if (p->idle_ms)
-        gost_timer_start(&p->idle, p->last + p->idle_ms);
+    gost_timer_start(&p->idle, next_look(p));
     pump_run(p, &p->flow[0]);
     pump_run(p, &p->flow[1]);
 }

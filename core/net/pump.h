@@ -55,10 +55,12 @@ struct gost_pump {
     struct gost_timer idle;   /**< coarse: restarted when it fires, not on every byte */
     struct gost_timer resume; /**< a limiter's word */
     struct gost_task task;    /**< the next slice of a busy pump, or its end */
+    uint64_t born;            /**< when it started */
     uint64_t last;            /**< when bytes last moved */
     uint64_t idle_ms;         /**< the limit of silence now; 0: none */
     int rc;                   /**< why it ended: 0 or a negative code */
     int broken;               /**< which side failed, 0 or 1; -1: none */
+    bool probing;             /**< the kernel probes silent peers */
     bool lingering;           /**< one side ended and the other cannot be told */
     bool ended;
     /**

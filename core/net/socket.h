@@ -9,7 +9,7 @@
 
 /** What can be asked of a socket beside its address. All zero is a plain socket. */
 struct gost_socket_options {
-    bool keepalive;             /**< set SO_KEEPALIVE with the three values below (0: the system's) */
+    bool keepalive;             /**< probe silent peers from the start, by the three values below */
     int keepalive_idle;         /**< seconds */
     int keepalive_interval;     /**< seconds */
     int keepalive_count;
@@ -44,6 +44,9 @@ int gost_socket_connect(const union gost_sockaddr *to, const struct gost_socket_
 int gost_socket_race(const union gost_sockaddr *addrs, size_t count,
                      const struct gost_socket_options *options, uint64_t deadline,
                      struct gost_stream **out);
+
+/** Let the kernel probe a silent peer, so that a dead one is found within minutes. Not TCP: no-op. */
+void gost_socket_keepalive(int fd);
 
 /** Move the descriptor out of a bottom stream and free the stream. @return the descriptor */
 int gost_socket_unwrap(struct gost_stream *s);
