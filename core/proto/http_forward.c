@@ -171,7 +171,6 @@ static int prepare(struct gost__http *x, const struct gost__http_where *w,
         return rc;
     gost__http_body_begin(body, gost_http1_request_body(&x->head));
     gost__http_take(&x->client, x->head_len);
-    x->c->ops->count(x->c, x->head_len, 0);
     if (body->done || x->client.len == 0)
         return 0;
     ssize_t used = gost__http_body_take(body, gost__http_bytes(&x->client), x->client.len, &n);

@@ -100,7 +100,7 @@ static int tunnel(struct gost__http *x, struct gost_stream **up)
     int rc = gost_buf_printf(
         &x->out, "HTTP/1.1 200 Connection established\r\nProxy-Agent: %s\r\n\r\n", x->set->agent);
     gost__http_take(&x->client, x->head_len);
-    x->c->ops->count(x->c, x->head_len, x->out.len);
+    x->c->ops->count(x->c, 0, x->out.len);
     if (rc == 0)
         rc = gost__http_give_back(&x->client);
     if (rc == 0)
@@ -210,6 +210,7 @@ static int serve_all(struct gost__http *x)
         if (n <= 0)
             return n == 0 ? 0 : refuse_head(x, (int)n);
         x->head_len = (size_t)n;
+        x->c->ops->count(x->c, x->head_len, 0);
         x->again = false;
         rc = serve_request(x);
         if (rc != 0 || !x->again)

@@ -45,20 +45,22 @@ static ssize_t write_head(struct relay_stream *r, const struct iovec *iov, int c
 {
     struct iovec all[IOV_MAX_HERE];
     int n = count < IOV_MAX_HERE ? count : IOV_MAX_HERE - 1;
-    all[0] = (struct iovec){r->head + r->head_len - r->head_left, r->head_left};
     for (int i = 0; i < n; i++)
         all[i + 1] = iov[i];
-    ssize_t put = gost_stream_writev(r->base.next, all, n + 1);
-    if (put < 0)
+    for (;;) {
+        all[0] = (struct iovec){r->head + r->head_len - r->head_left, r->head_left};
+        ssize_t put = gost_stream_writev(r->base.next, all, n + 1);
+        if (put < 0)
+            return put;
+        if ((size_t)put < r->head_left) {
+            r->head_left -= (size_t)put;
+            continue;
+        }
+        put -= (ssize_t)r->head_left;
+        r->head_left = 0;
+        gost_timer_stop(&r->hold);
         return put;
-    if ((size_t)put < r->head_left) {
-        r->head_left -= (size_t)put;
-        return GOST_WANT_WRITE; /* a short write: there is no room now */
     }
-    put -= (ssize_t)r->head_left;
-    r->head_left = 0;
-    gost_timer_stop(&r->hold);
-    return put;
 }
 
 static ssize_t relay_writev(struct gost_stream *s, const struct iovec *iov, int count)
