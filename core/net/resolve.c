@@ -25,7 +25,7 @@ void gost__resolve_set_conf(const char *path, uint64_t check_ms, uint16_t port)
     conf_check_ms = path ? check_ms : CHECK_MS;
 }
 
-/* --- resolvers ------------------------------------------------------------------------------- */
+/* --- resolvers --- */
 
 static struct gost_resolver *resolver_alloc(size_t count)
 {
@@ -167,7 +167,7 @@ void gost_resolve_cleanup(void)
     system_resolver = NULL;
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names --- */
 
 static bool is_localhost(const char *name)
 {

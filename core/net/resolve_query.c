@@ -61,7 +61,7 @@ static void query_finish(struct gost__query *q)
     gost__query_unref(q);
 }
 
-/* --- what an answer means ------------------------------------------------------------------ */
+/* --- what an answer means --- */
 
 static bool is_none(int status)
 {
@@ -139,7 +139,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     query_part(q);
 }
 
-/* --- asking ---------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 /* The family to ask a server for. @return false when it is not to be asked for this one at all */
 static bool want_of(const struct gost__query *q, enum gost_family *want)

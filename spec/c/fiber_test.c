@@ -112,7 +112,7 @@ FIBER_TEST(join_gives_up_at_its_deadline)
     gost_fiber_unref(f);
 }
 
-/* --- cancelling at the nth wait ------------------------------------------------------------- */
+/* --- cancelling at the nth wait --- */
 
 static int waits_done, first_error;
 
@@ -185,7 +185,7 @@ NET_TEST(cancel_all_spares_the_running_one)
         CHECK_INT(rc[i], GOST_ECANCELED);
 }
 
-/* --- deadlines and wake-ups ----------------------------------------------------------------- */
+/* --- deadlines and wake-ups --- */
 
 FIBER_TEST(wait_ends_at_its_deadline_and_not_before)
 {
@@ -261,7 +261,7 @@ FIBER_TEST(sleep_survives_stray_wakeups)
     gost_fiber_unref(nag);
 }
 
-/* --- many, and deep -------------------------------------------------------------------------- */
+/* --- many, and deep --- */
 
 enum { MANY = GOST_TSAN ? 500 : 10000 }; /* TSan needs megabytes for each */
 

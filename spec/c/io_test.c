@@ -224,8 +224,7 @@ FIBER_TEST(stray_wakeups_do_not_end_a_read)
     gost_stream_close(b);
 }
 
-/* --- bytes given back
- * ------------------------------------------------------------------------------ */
+/* --- bytes given back --- */
 
 FIBER_TEST(bytes_pushed_back_come_first_and_in_order)
 {

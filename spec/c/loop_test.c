@@ -27,7 +27,7 @@ NET_TEST(idle_loop_sleeps_until_the_next_timer)
     CHECK(gost_now() >= at);
 }
 
-/* --- watches --------------------------------------------------------------------------------- */
+/* --- watches --- */
 
 struct ear {
     struct gost_watch watch;
@@ -121,7 +121,7 @@ NET_TEST(watch_without_close_leaves_the_descriptor_alone)
     close(fd[1]);
 }
 
-/* --- tasks ------------------------------------------------------------------------------------ */
+/* --- tasks --- */
 
 static struct gost_task first, second, self_poster;
 static int ran;
@@ -186,7 +186,7 @@ NET_TEST(loop_runs_until_it_is_stopped)
     CHECK(!gost_timer_active(&t));
 }
 
-/* --- libuv inside ----------------------------------------------------------------------------- */
+/* --- libuv inside --- */
 
 static int worked, uv_fired, uv_closed;
 

@@ -137,8 +137,7 @@ TEST(two_loops_pass_a_ball)
     }
 }
 
-/* --- fibers on several threads
- * ----------------------------------------------------------------------- */
+/* --- fibers on several threads --- */
 
 static void nap(void *arg)
 {

@@ -219,7 +219,7 @@ static NET_UNUSED void net_reset(int fd)
     close(fd);
 }
 
-/* --- the layer with knobs ----------------------------------------------------------------- */
+/* --- the layer with knobs --- */
 
 struct knobs {
     size_t read_max, write_max; /* bytes at a time; 0: no limit */

@@ -13,8 +13,7 @@ static uint64_t soon(void)
     return gost_now() + NET_PATIENCE_MS;
 }
 
-/* --- the server ----------------------------------------------------------------------------------
- */
+/* --- the server --- */
 
 enum { A = 1, CNAME = 5, AAAA = 28 };
 enum { NXDOMAIN = 3, SERVFAIL = 2, REFUSED = 5 };
@@ -264,8 +263,7 @@ static void server_stop(struct server *s)
     gost_acceptor_close(&s->tcp);
 }
 
-/* --- asking
- * ------------------------------------------------------------------------------------------ */
+/* --- asking --- */
 
 static struct gost_resolver *resolver(const struct server *s, struct gost_nameserver conf)
 {
@@ -468,8 +466,7 @@ FIBER_TEST(name_servers_are_checked)
     CHECK_INT(gost_resolver_new(NULL, 0, &r), GOST_ECONFIG);
 }
 
-/* --- the cache
- * ------------------------------------------------------------------------------------------ */
+/* --- the cache --- */
 
 FIBER_TEST(answers_are_kept_for_their_time_to_live)
 {
@@ -554,9 +551,7 @@ NET_TEST(cache_is_bounded_and_drops_what_was_not_used)
     gost_addrs_destroy(&addrs);
 }
 
-/* --- waiting
- * -----------------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 struct asker {
     struct gost_resolver *r;
@@ -682,9 +677,7 @@ FIBER_TEST(deadline_takes_what_is_there)
     server_stop(&s);
 }
 
-/* --- dialing
- * --------------------------------------------------------------------------------------------------
- */
+/* --- dialing --- */
 
 FIBER_TEST(dials_by_name)
 {
@@ -725,8 +718,7 @@ FIBER_TEST(dial_comes_back_for_the_family_that_was_late)
     server_stop(&s);
 }
 
-/* --- the system's resolver
- * --------------------------------------------------------------------------------------- */
+/* --- the system's resolver --- */
 
 static char dir[] = "/tmp/gost-resolve-XXXXXX", conf_path[64], hosts_path[64];
 
