@@ -10,6 +10,7 @@
 
 enum {
     GOST__TLS_PLAIN_MAX = 16384, /**< bytes of data in one record */
+    GOST__TLS_ROOM_START = 128 * 1024, /**< data that the first write may take */
     GOST__TLS_SECRET_MAX = 48,   /**< the longest hash of a suite: SHA-384 */
     GOST__TLS_SESSIONS = 64,     /**< that a client context remembers */
 };
@@ -150,6 +151,16 @@ int gost__tls_on_verify(int ok, X509_STORE_CTX *ctx);
 /** Wipe and free t->shake. */
 void gost__tls_shake_delete(struct gost__tls *t);
 
+/* --- tls_io.c: gost_stream_ops.read and so on */
+
+ssize_t gost__tls_read(struct gost_stream *base, void *buf, size_t n);
+ssize_t gost__tls_writev(struct gost_stream *base, const struct iovec *iov, int count);
+int gost__tls_flush(struct gost_stream *base);
+int gost__tls_shutdown(struct gost_stream *base);
+
+/** Put a close_notify behind what was written. @return 0 or a negative code */
+int gost__tls_goodbye(struct gost__tls *t);
+
 /* --- tls_handshake.c */
 
 /** gost_stream_ops.open */
@@ -184,7 +195,7 @@ int gost__tls_version(const char *name);
 /** Set those of the named suites that OpenSSL has; the others are warned about. @return 0 or GOST_ENOMEM */
 int gost__tls_set_suites(SSL_CTX *ctx, const struct gost_strings *names);
 
-/* --- tls_record.c: TLS 1.3 without OpenSSL's connection object */
+/* --- tls_detach.c: taking TLS 1.3 over from OpenSSL */
 
 /** Ask OpenSSL for what gost__tls_detach needs to know of each connection. */
 void gost__tls_watch_keys(SSL_CTX *ctx);
@@ -194,6 +205,29 @@ void gost__tls_watch_keys(SSL_CTX *ctx);
  * object. @return 0 (also when it stays), or GOST_ENOMEM or GOST_ETLS
  */
 int gost__tls_detach(struct gost__tls *t);
+
+void gost__tls_records_delete(struct gost__tls_records *r); /**< NULL is fine */
+
+/* --- tls_key.c */
+
+struct gost__tls_suite {
+    uint32_t id; /**< as SSL_CIPHER_get_id */
+    const char *cipher_name;
+    uint8_t key_len, hash_len;
+    const EVP_MD *(*hash)(void);
+    EVP_CIPHER *cipher; /**< fetched once */
+};
+
+/** The suite of a finished handshake, or NULL when it is none that we can do by ourselves. */
+const struct gost__tls_suite *gost__tls_suite_of(const SSL *ssl);
+
+/** Make key and nonce from k->secret. @return false when the cipher fails */
+bool gost__tls_key_setup(const struct gost__tls_suite *s, struct gost__tls_key *k, bool sealing);
+
+/** The next generation of a key (RFC 8446 section 7.2). @return as gost__tls_key_setup */
+bool gost__tls_key_next(const struct gost__tls_suite *s, struct gost__tls_key *k, bool sealing);
+
+/* --- tls_record.c: sealing and opening without OpenSSL's connection object */
 
 /** Open records that came in. @return bytes, 0 when none; t->failed and t->in_eof tell the rest */
 size_t gost__tls_records_read(struct gost__tls *t, uint8_t *buf, size_t n);
@@ -206,8 +240,6 @@ ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, in
 
 /** Seal a close_notify into the pending output. @return 0 or a negative code */
 int gost__tls_records_close(struct gost__tls *t);
-
-void gost__tls_records_delete(struct gost__tls_records *r); /**< NULL is fine */
 
 /** Records under one key before a new one is taken (RFC 8446 section 5.5); for tests. */
 extern uint64_t gost__tls_key_limit;

@@ -13,8 +13,6 @@
 #include "core/transport/tls_int.h"
 
 #include <openssl/err.h>
-#include <openssl/hmac.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -30,85 +28,8 @@ enum {
     MESSAGE_MAX = 128 * 1024,
 };
 
-struct gost__tls_suite {
-    uint32_t id; /* as SSL_CIPHER_get_id */
-    const char *cipher_name;
-    uint8_t key_len, hash_len;
-    const EVP_MD *(*hash)(void);
-    EVP_CIPHER *cipher; /* fetched once */
-};
-
-static struct gost__tls_suite suites[] = {
-    {0x03001301, "AES-128-GCM", 16, 32, EVP_sha256, NULL},
-    {0x03001302, "AES-256-GCM", 32, 48, EVP_sha384, NULL},
-    {0x03001303, "ChaCha20-Poly1305", 32, 32, EVP_sha256, NULL},
-};
-
 /* 2^23 full records: below the limit of AES-GCM, 2^24.5 (RFC 8446 section 5.5). */
 uint64_t gost__tls_key_limit = (uint64_t)1 << 23;
-
-static void fetch_ciphers(void)
-{
-    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
-        suites[i].cipher = EVP_CIPHER_fetch(NULL, suites[i].cipher_name, NULL);
-}
-
-static const struct gost__tls_suite *suite_of(const SSL *ssl)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, fetch_ciphers);
-    uint32_t id = (uint32_t)SSL_CIPHER_get_id(SSL_get_current_cipher(ssl));
-    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
-        if (suites[i].id == id && suites[i].cipher)
-            return &suites[i];
-    return NULL;
-}
-
-/* --- keys --------------------------------------------------------------------------------- */
-
-/* HKDF-Expand-Label (RFC 8446 section 7.1) with an empty context; one block is always enough. */
-static bool expand_label(const struct gost__tls_suite *s, const uint8_t *secret, const char *label,
-                         uint8_t *out, size_t out_len)
-{
-    uint8_t info[64], block[EVP_MAX_MD_SIZE];
-    size_t n = 0, len = strlen(label);
-    info[n++] = 0;
-    info[n++] = (uint8_t)out_len;
-    info[n++] = (uint8_t)(6 + len);
-    memcpy(info + n, "tls13 ", 6);
-    memcpy(info + n + 6, label, len);
-    n += 6 + len;
-    info[n++] = 0; /* no context */
-    info[n++] = 1; /* the first block */
-    bool ok = HMAC(s->hash(), secret, s->hash_len, info, n, block, NULL) != NULL;
-    if (ok)
-        memcpy(out, block, out_len);
-    OPENSSL_cleanse(block, sizeof(block));
-    return ok;
-}
-
-/* Key and nonce from k->secret. */
-static bool key_setup(const struct gost__tls_suite *s, struct gost__tls_key *k, bool sealing)
-{
-    uint8_t key[32];
-    bool ok = expand_label(s, k->secret, "key", key, s->key_len) &&
-              expand_label(s, k->secret, "iv", k->iv, sizeof(k->iv)) &&
-              EVP_CipherInit_ex(k->cipher, s->cipher, NULL, key, k->iv, sealing) == 1;
-    OPENSSL_cleanse(key, sizeof(key));
-    k->seq = 0;
-    return ok;
-}
-
-/* The next generation of a key (RFC 8446 section 7.2). */
-static bool key_next(const struct gost__tls_suite *s, struct gost__tls_key *k, bool sealing)
-{
-    uint8_t next[GOST__TLS_SECRET_MAX];
-    bool ok = expand_label(s, k->secret, "traffic upd", next, s->hash_len);
-    if (ok)
-        memcpy(k->secret, next, s->hash_len);
-    OPENSSL_cleanse(next, sizeof(next));
-    return ok && key_setup(s, k, sealing);
-}
 
 /* Begin a record: nonce from the number, header as additional data. */
 static bool cipher_begin(struct gost__tls_key *k, const uint8_t *header, bool sealing)
@@ -209,7 +130,7 @@ static bool update_key(struct gost__tls *t)
     size_t size = seal(r, t->gather + t->gathered, SSL3_RT_HANDSHAKE, &from, sizeof(message));
     t->gathered += (uint32_t)size;
     r->update_asked = false;
-    return size > 0 && key_next(r->suite, &r->key[GOST_WRITER], true);
+    return size > 0 && gost__tls_key_next(r->suite, &r->key[GOST_WRITER], true);
 }
 
 ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, int count, size_t max)
@@ -259,7 +180,7 @@ static void take_key_update(struct gost__tls *t, const uint8_t *message, bool la
     struct gost__tls_records *r = t->records;
     if (message[1] || message[2] || message[3] != 1 || message[4] > 1 || !last)
         refuse(t, SSL_AD_DECODE_ERROR, "malformed key update");
-    else if (!key_next(r->suite, &r->key[GOST_READER], false))
+    else if (!gost__tls_key_next(r->suite, &r->key[GOST_READER], false))
         cipher_failed(t);
     else if (message[4] == 1)
         r->update_asked = true;
@@ -418,105 +339,4 @@ size_t gost__tls_records_read(struct gost__tls *t, uint8_t *buf, size_t n)
             break;
     }
     return got;
-}
-
-/* --- taking over from OpenSSL ------------------------------------------------------------- */
-
-/* A line of a key log: label, client random and secret in hex. */
-static void on_key(const SSL *ssl, const char *line)
-{
-    struct gost__tls *t = gost__tls_of(ssl);
-    bool client = strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0;
-    if (!t->shake || (!client && strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) != 0))
-        return;
-    const char *hex = strrchr(line, ' ') + 1;
-    enum gost_side side = client == t->context->server ? GOST_READER : GOST_WRITER;
-    size_t n;
-    if (OPENSSL_hexstr2buf_ex(t->shake->secret[side], GOST__TLS_SECRET_MAX, &n, hex, '\0') == 1) {
-        t->shake->have[side] = true;
-        t->shake->records[side] = 0;
-    }
-}
-
-/* Count records under each key, to know the numbers to go on with. */
-static void on_message(int sent, int version, int type, const void *buf, size_t n, SSL *ssl, void *arg)
-{
-    struct gost__tls *t = gost__tls_of(ssl);
-    (void)version, (void)buf, (void)n, (void)arg;
-    if (type == SSL3_RT_HEADER && t->shake)
-        t->shake->records[sent ? GOST_WRITER : GOST_READER]++;
-}
-
-void gost__tls_watch_keys(SSL_CTX *ctx)
-{
-    SSL_CTX_set_keylog_callback(ctx, on_key);
-    SSL_CTX_set_msg_callback(ctx, on_message);
-}
-
-/* The words that queries ask for later. */
-static bool keep_names(struct gost__tls_records *r, SSL *ssl)
-{
-    const unsigned char *alpn;
-    unsigned alpn_len;
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
-    if (!name && alpn_len == 0)
-        return true;
-    size_t name_len = name ? strlen(name) : 0;
-    r->names = calloc(1, alpn_len + name_len + 2);
-    if (!r->names)
-        return false;
-    if (alpn_len)
-        memcpy(r->names, alpn, alpn_len);
-    if (name_len)
-        memcpy(r->names + alpn_len + 1, name, name_len);
-    return true;
-}
-
-static bool records_setup(struct gost__tls_records *r, struct gost__tls *t)
-{
-    for (int side = 0; side < 2; side++) {
-        struct gost__tls_key *k = &r->key[side];
-        memcpy(k->secret, t->shake->secret[side], GOST__TLS_SECRET_MAX);
-        k->cipher = EVP_CIPHER_CTX_new();
-        if (!k->cipher || !key_setup(r->suite, k, side == GOST_WRITER))
-            return false;
-        k->seq = t->shake->records[side];
-    }
-    r->cipher_name = SSL_CIPHER_standard_name(SSL_get_current_cipher(t->ssl));
-    r->resumed = SSL_session_reused(t->ssl);
-    return keep_names(r, t->ssl);
-}
-
-int gost__tls_detach(struct gost__tls *t)
-{
-    const struct gost__tls_suite *suite = suite_of(t->ssl);
-    struct gost__tls_shake *shake = t->shake;
-    if (!suite || !shake || !shake->have[GOST_READER] || !shake->have[GOST_WRITER])
-        return 0;
-    struct gost__tls_records *r = calloc(1, sizeof(*r));
-    if (!r)
-        return gost__tls_break(t, gost_fail_code(GOST_ENOMEM));
-    r->suite = suite;
-    if (!records_setup(r, t)) {
-        gost__tls_records_delete(r);
-        return cipher_failed(t);
-    }
-    t->records = r;
-    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
-    SSL_free(t->ssl);
-    t->ssl = NULL;
-    gost__tls_shake_delete(t);
-    return 0;
-}
-
-void gost__tls_records_delete(struct gost__tls_records *r)
-{
-    if (!r)
-        return;
-    for (int side = 0; side < 2; side++)
-        EVP_CIPHER_CTX_free(r->key[side].cipher);
-    free(r->names);
-    OPENSSL_cleanse(r, sizeof(*r));
-    free(r);
 }
