@@ -1,0 +1,113 @@
+/*
+ * Many streams over one TLS connection.
+ */
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/net/io.h"
+#include "core/runtime/loop.h"
+#include "core/transport/kinds.h"
+#include "core/transport/mux_kind.h"
+#include "core/transport/tcp.h"
+#include "core/transport/tls.h"
+
+#include <stddef.h>
+
+struct mtls_listener_settings {
+    struct gost_keepalive keepalive;
+    bool reuseport;
+    struct gost_mux_options mux;
+};
+
+static const struct gost_option listener_options[] = {
+    GOST_KEEPALIVE_OPTIONS(struct mtls_listener_settings, keepalive),
+    {.key = "reuseport",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct mtls_listener_settings, reuseport),
+     .help = "let other sockets listen on the same port"},
+    GOST_MUX_BACKLOG_OPTION(struct mtls_listener_settings, mux),
+    GOST_MUX_OPTIONS(struct mtls_listener_settings, mux, "1", NULL),
+    GOST_OPTION_END,
+};
+
+static int mtls_wrap(struct gost_listener *l, struct gost_stream **io)
+{
+    return gost_tls_server(l->tls, io);
+}
+
+static int mtls_listener_init(struct gost_listener *l)
+{
+    const struct mtls_listener_settings *s = l->settings;
+    gost_keepalive_apply(&s->keepalive, &l->socket);
+    l->socket.reuseport |= s->reuseport;
+    return l->tls ? gost__mux_listener_init(l, &s->mux, mtls_wrap)
+                  : gost_fail(GOST_ECONFIG, "no TLS context");
+}
+
+const struct gost_listener_kind gost__mtls_listener = {
+    .name = "mtls",
+    .help = "many streams over one TLS connection",
+    .options = {listener_options, sizeof(struct mtls_listener_settings)},
+    .tls = true,
+    .init = mtls_listener_init,
+    .start = gost__mux_listener_start,
+    .stop = gost__mux_listener_stop,
+    .destroy = gost__mux_listener_destroy,
+};
+
+/* --- dialing ------------------------------------------------------------------------------ */
+
+struct mtls_dialer_settings {
+    struct gost_keepalive keepalive;
+    int64_t handshake_timeout;
+    struct gost_mux_options mux;
+};
+
+static const struct gost_option dialer_options[] = {
+    GOST_KEEPALIVE_OPTIONS(struct mtls_dialer_settings, keepalive),
+    {.key = "handshakeTimeout",
+     .type = GOST_OPT_DURATION,
+     .offset = offsetof(struct mtls_dialer_settings, handshake_timeout),
+     .help = "how long the TLS handshake may take"},
+    GOST_MUX_OPTIONS(struct mtls_dialer_settings, mux, "1", NULL),
+    GOST_OPTION_END,
+};
+
+static int mtls_connect(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t deadline,
+                        struct gost_stream **out)
+{
+    const struct mtls_dialer_settings *s = d->settings;
+    struct gost_stream *io = NULL;
+    int rc = carrier->open(carrier, deadline, &io);
+    if (rc != 0)
+        return rc;
+    gost__tcp_keepalive(io, &s->keepalive);
+    if (s->handshake_timeout > 0)
+        deadline = gost_deadline_min(deadline, gost_deadline_in(s->handshake_timeout));
+    rc = gost_tls_client(d->tls, d->server_name ? d->server_name : carrier->host, &io);
+    if (rc == 0)
+        rc = gost_io_open(io, deadline);
+    if (rc != 0) {
+        gost_stream_close(io);
+        return rc;
+    }
+    *out = io;
+    return 0;
+}
+
+static int mtls_dialer_init(struct gost_dialer *d)
+{
+    const struct mtls_dialer_settings *s = d->settings;
+    return d->tls ? gost__mux_dialer_init(d, &s->mux, mtls_connect)
+                  : gost_fail(GOST_ECONFIG, "no TLS context");
+}
+
+const struct gost_dialer_kind gost__mtls_dialer = {
+    .name = "mtls",
+    .help = "many streams over one TLS connection",
+    .options = {dialer_options, sizeof(struct mtls_dialer_settings)},
+    .tls = true,
+    .multiplex = true,
+    .init = mtls_dialer_init,
+    .open = gost__mux_dialer_open,
+    .destroy = gost__mux_dialer_destroy,
+};
