@@ -151,6 +151,14 @@ static void take_limits(lua_State *L, struct gost_service *s)
     lua_pop(L, 3);
 }
 
+/* A logger of core.logger, which lives as long as the process. */
+static void take_logger(lua_State *L, struct gost_service *s)
+{
+    lua_getfield(L, 1, "logger");
+    s->logger = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+}
+
 static void take_router(lua_State *L, struct gost_router *r)
 {
     lua_getfield(L, 1, "chain");
@@ -221,6 +229,7 @@ static int l_service(lua_State *L)
         return luaL_error(L, "service %s: %s", name ? name : "service", gost_diag_text(rc));
     take_policies(L, s);
     take_limits(L, s);
+    take_logger(L, s);
     take_router(L, &s->router);
     lua_getfield(L, 1, "forwarder");
     struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);

@@ -147,16 +147,33 @@ static void put_head(const struct gost_logger *l, enum gost_log_level level, con
     }
 }
 
-void gost_log_fields(const struct gost_logger *l, enum gost_log_level level,
-                     const struct gost_log_field *fields, size_t n, const char *fmt, ...)
+/* One finished message to one logger. */
+static void put_line(const struct gost_logger *l, enum gost_log_level level,
+                     const struct gost_log_field *fields, size_t n, const char *msg)
 {
-    l = l ? l : &gost_log_default;
     if (level < l->level || l->fd < 0)
         return;
     if (l->fd != lines_fd)
         gost_log_flush();
     lines_fd = l->fd;
+    put_head(l, level, msg);
+    if (l->name)
+        put_field(l->format, &GOST_FIELD("logger", l->name));
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].key)
+            put_field(l->format, &fields[i]);
+    gost_buf_append(&lines, l->format == GOST_LOG_JSON ? "}\n" : "\n",
+                    l->format == GOST_LOG_JSON ? 2 : 1);
+    if (!gathering || level == GOST_LOG_FATAL || lines.len >= FLUSH_AT)
+        gost_log_flush();
+}
+
+void gost_log_fields(const struct gost_logger *l, enum gost_log_level level,
+                     const struct gost_log_field *fields, size_t n, const char *fmt, ...)
+{
     char room[1024], *msg = room, *heap = NULL;
+    if (!gost_log_on(l, level))
+        return;
     va_list ap;
     va_start(ap, fmt);
     int len = vsnprintf(room, sizeof(room), fmt, ap);
@@ -167,15 +184,7 @@ void gost_log_fields(const struct gost_logger *l, enum gost_log_level level,
         va_end(ap);
         msg = heap;
     }
-    put_head(l, level, msg);
+    for (l = l ? l : &gost_log_default; l; l = l->next)
+        put_line(l, level, fields, n, msg);
     free(heap);
-    if (l->name)
-        put_field(l->format, &GOST_FIELD("logger", l->name));
-    for (size_t i = 0; i < n; i++)
-        if (fields[i].key)
-            put_field(l->format, &fields[i]);
-    gost_buf_append(&lines, l->format == GOST_LOG_JSON ? "}\n" : "\n",
-                    l->format == GOST_LOG_JSON ? 2 : 1);
-    if (!gathering || level == GOST_LOG_FATAL || lines.len >= FLUSH_AT)
-        gost_log_flush();
 }

@@ -29,6 +29,7 @@ struct gost_logger {
     int fd;           /**< 1, 2 or a file opened with O_APPEND; -1 drops everything */
     enum gost_log_level level;
     enum gost_log_format format;
+    const struct gost_logger *next; /**< every line goes there as well; NULL: nowhere else */
 };
 
 /** The logger of whoever has no own. JSON on stderr at info until changed. */
@@ -59,7 +60,10 @@ struct gost_log_field {
 
 static inline bool gost_log_on(const struct gost_logger *l, enum gost_log_level level)
 {
-    return level >= (l ? l : &gost_log_default)->level;
+    for (l = l ? l : &gost_log_default; l; l = l->next)
+        if (level >= l->level)
+            return true;
+    return false;
 }
 
 /**

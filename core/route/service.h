@@ -48,7 +48,7 @@ struct gost_service {
     size_t auther_count;
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
     struct gost_hooks hooks;
-    struct gost_logger *logger;         /**< borrowed, or NULL for the default one */
+    const struct gost_logger *logger;         /**< borrowed, or NULL for the default one */
     struct gost_traffic *traffic;       /**< owned reference or NULL: bytes per second */
     unsigned traffic_scope;             /**< enum gost_scope */
     struct gost_conn_limit *conn_limit; /**< owned reference or NULL: connections at a time */

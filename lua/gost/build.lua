@@ -247,6 +247,24 @@ function Builder:forwarder(service)
   }, "forwarder/" .. service.name)
 end
 
+---Loggers that a service names, as one: each passes its lines on to the next.
+function Builder:logger(service)
+  local names, last = {}, nil
+  if service.logger then names[1] = service.logger end
+  table.move(service.loggers or {}, 1, #(service.loggers or {}), #names + 1, names)
+  for _, name in ipairs(names) do
+    local entry = by_name(self.configuration.loggers, name)
+    if not entry then error(("there is no %q in loggers"):format(name), 0) end
+    local log = entry.log or {}
+    local made, message = core.logger {
+      name = name, level = log.level, format = log.format, output = log.output, also = last,
+    }
+    if not made then error(message, 0) end
+    last = made
+  end
+  return last
+end
+
 ---@return userdata[]? authers
 ---@return boolean wants_auth
 function Builder:authers(handler)
@@ -281,7 +299,7 @@ function Builder:service(service, on)
     error(("handler %s of service %s cannot ask for credentials"):format(handler.type, service.name), 0)
   end
   return core.service {
-    name = service.name, addr = service.addr, shared = self.shared,
+    name = service.name, addr = service.addr, shared = self.shared, logger = self:logger(service),
     handler = { type = handler.type, metadata = handler.metadata },
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
     chain = chain and self:chain(chain), forwarder = self:forwarder(service),

@@ -5,11 +5,11 @@
 ---option in the metadata of services, hops, nodes and chains ("metadata.service.netns").
 return {
   -- objects
-  "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas", "loggers",
+  "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
   "profiling", "api", "metrics", "tls",
 
   -- services
-  "service.quotas", "service.logger", "service.loggers", "service.observer", "service.rewriter",
+  "service.quotas", "service.observer", "service.rewriter",
   "service.cache", "service.recorders",
   "handler.chainGroup", "handler.limiter", "handler.observer", "handler.tls",
   "listener.chainGroup", "listener.auther", "listener.authers", "listener.auth",
