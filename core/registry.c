@@ -14,6 +14,7 @@ const struct gost_handler_kind *const gost_handler_kinds[] = {
     &gost__relay_handler,
     &gost__sni_handler,
     &gost__tcp_handler,
+    &gost__udp_handler,
     &gost__forward_handler,
     NULL,
 };
@@ -33,6 +34,7 @@ const struct gost_connector_kind *const gost_connector_kinds[] = {
 
 const struct gost_listener_kind *const gost_listener_kinds[] = {
     &gost__tcp_listener,
+    &gost__udp_listener,
     &gost__tls_listener,
     &gost__unix_listener,
     NULL,

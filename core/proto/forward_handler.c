@@ -7,6 +7,7 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/udp_forward.h"
 
 struct forward_settings {
     int64_t idle_timeout;
@@ -44,6 +45,8 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     struct gost_request request = {.network = GOST_TCP};
     struct gost_stream *up = NULL;
     c->idle_ms = s->idle_timeout > 0 ? (uint64_t)s->idle_timeout : 0;
+    if (c->packet)
+        return gost__udp_forward(c, false);
     int rc = c->ops->forward(c, &request, &up);
     if (rc == 0 && s->proxy_protocol > 0)
         rc = introduce(c, up, (int)s->proxy_protocol);
@@ -58,6 +61,7 @@ const struct gost_handler_kind gost__tcp_handler = {
     .help = "forward to the service's nodes",
     .options = {options, sizeof(struct forward_settings)},
     .no_auth = true,
+    .packets = true,
     .serve = serve,
 };
 
@@ -66,5 +70,6 @@ const struct gost_handler_kind gost__forward_handler = {
     .help = "forward to the service's nodes",
     .options = {options, sizeof(struct forward_settings)},
     .no_auth = true,
+    .packets = true,
     .serve = serve,
 };

@@ -44,7 +44,7 @@ struct gost_hooks {
      */
     int (*resolve)(void *arg, struct gost_conn *c, const struct gost_addr *addr,
                    union gost_sockaddr *out, size_t max);
-    /** The target is connected. */
+    /** The target is connected. @param up  NULL: by datagrams */
     void (*connect)(void *arg, struct gost_conn *c, struct gost_stream *up);
     /** A dial failed. @return 0 give up, 1 try once more */
     int (*dial_error)(void *arg, struct gost_conn *c, const struct gost_request *r, int rc);

@@ -4,6 +4,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/net/udp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,12 @@ struct way {
     struct gost_hop *hop[HOPS_MAX];   /* borrowed from the chain */
     size_t count;
     const struct gost_request *request;
+};
+
+/* What a dial comes to: a stream or, where `packet` is set, a way for datagrams. */
+struct end {
+    struct gost_stream **stream;
+    struct gost_packet **packet;
 };
 
 /* The raw connection that the dialer of node `index` runs over. */
@@ -70,6 +77,60 @@ static int connect_direct(const struct gost_addr *addr, enum gost_network networ
                           deadline, out);
 }
 
+/* Is a request of datagrams for any destination? */
+static bool is_association(const struct gost_request *r)
+{
+    return !r->addr.host[0] && r->addr.port == 0;
+}
+
+/* The first address that a socket can be bound for; IPv4 goes first, since nothing tells whether
+ * datagrams arrive. */
+static int udp_first(const union gost_sockaddr *addr, size_t count,
+                     const struct gost_socket_options *options, struct gost_packet **out)
+{
+    int rc = GOST_EDNS;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            if ((addr[i].sa.sa_family == AF_INET) != (pass == 0))
+                continue;
+            rc = gost_udp_connect(&addr[i], options, out);
+            if (rc == 0)
+                return 0;
+        }
+    }
+    return rc;
+}
+
+/* As connect_direct, for datagrams. */
+static int connect_udp(const struct gost_addr *addr, struct gost_hosts *hosts,
+                       struct gost_resolver *resolver, const struct gost_socket_options *options,
+                       uint64_t deadline, struct gost_packet **out)
+{
+    union gost_sockaddr found[8];
+    struct gost_addrs list = {0};
+    const char *host = addr->host[0] ? addr->host : "127.0.0.1";
+    size_t n = hosts ? gost_hosts_find(hosts, host, strlen(host), AF_UNSPEC, addr->port, found, 8) : 0;
+    if (n > 0)
+        return udp_first(found, n, options, out);
+    int rc = gost_resolver_lookup(resolver, host, addr->port, GOST_FAMILY_ANY, deadline, &list);
+    if (rc == 0)
+        rc = udp_first(list.addr, list.count, options, out);
+    gost_addrs_destroy(&list);
+    return rc;
+}
+
+static int connect_end(const struct gost_request *request, struct gost_hosts *hosts,
+                       struct gost_resolver *resolver, const struct gost_socket_options *options,
+                       uint64_t deadline, const struct end *to)
+{
+    if (!to->packet)
+        return connect_direct(&request->addr, request->network, hosts, resolver, options, deadline,
+                              to->stream);
+    if (is_association(request))
+        return gost_udp_open_any(options, to->packet);
+    return connect_udp(&request->addr, hosts, resolver, options, deadline, to->packet);
+}
+
 static int leg_open(struct gost_carrier *self, uint64_t deadline, struct gost_stream **out)
 {
     struct leg *leg = gost_container_of(self, struct leg, base);
@@ -106,6 +167,48 @@ static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost
     if (rc != GOST_ECANCELED && (index == 0 || gost_failmark_count(w->node[index - 1]->mark) == fails))
         node_failed(w, index);
     return gost_fail_at(rc, "dial %s (%s)", n->name, gost_addr_format(&n->addr, text));
+}
+
+/* The way for datagrams beside the stream to node `index`. */
+struct packet_leg {
+    struct gost_packet_carrier base;
+    struct way *way;
+    size_t index;
+};
+
+static int ask_packet(struct way *w, size_t index, const struct gost_request *request,
+                      struct gost_stream **io, uint64_t deadline, struct gost_packet **out);
+
+static int packet_leg_open(struct gost_packet_carrier *self, const struct gost_addr *to,
+                           uint64_t deadline, struct gost_packet **out)
+{
+    struct packet_leg *leg = gost_container_of(self, struct packet_leg, base);
+    struct gost_node *n = leg->way->node[leg->index];
+    struct gost_stream *io = NULL;
+    if (leg->index == 0)
+        return connect_udp(to, NULL, n->resolver, &n->socket, deadline, out);
+    struct gost_request *request = calloc(1, sizeof(*request)); /* too big for a fiber's stack */
+    if (!request)
+        return gost_fail_code(GOST_ENOMEM);
+    request->network = GOST_UDP;
+    request->addr = *to;
+    int rc = node_open(leg->way, leg->index - 1, deadline, &io);
+    if (rc == 0)
+        rc = ask_packet(leg->way, leg->index - 1, request, &io, deadline, out);
+    gost_stream_close(io);
+    free(request);
+    return rc;
+}
+
+/* Ask node `index`, at the far end of `*io`, for a way for datagrams. */
+static int ask_packet(struct way *w, size_t index, const struct gost_request *request,
+                      struct gost_stream **io, uint64_t deadline, struct gost_packet **out)
+{
+    struct gost_connector *c = w->node[index]->connector;
+    struct packet_leg leg = {.base = {.open = packet_leg_open}, .way = w, .index = index};
+    if (!c->kind->connect_packet)
+        return gost_fail(GOST_ENOTSUP, "the %s connector cannot carry datagrams", c->kind->name);
+    return c->kind->connect_packet(c, io, request, &leg.base, deadline, out);
 }
 
 /* Choose a node of each hop; a hop whose bypass matches ends the way there. */
@@ -149,29 +252,35 @@ static char *way_text(const struct way *w)
 }
 
 /* Through the chosen nodes to the target. */
-static int way_dial(struct way *w, uint64_t deadline, struct gost_stream **out)
+static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
 {
     size_t last = w->count - 1;
     struct gost_node *n = w->node[last];
+    struct gost_stream *io = NULL;
     char text[GOST_HOSTPORT_MAX], node[GOST_HOSTPORT_MAX];
-    int rc = node_open(w, last, deadline, out);
+    int rc = node_open(w, last, deadline, &io);
     if (rc != 0)
         return rc;
-    rc = n->connector->kind->connect(n->connector, out, w->request, deadline);
-    if (rc == 0)
+    rc = to->packet ? ask_packet(w, last, w->request, &io, deadline, to->packet)
+                    : n->connector->kind->connect(n->connector, &io, w->request, deadline);
+    if (rc == 0) {
+        if (!to->packet)
+            *to->stream = io;
         return 0;
-    gost_stream_close(*out);
-    *out = NULL;
+    }
+    gost_stream_close(io);
     if (blames_node(rc))
         node_failed(w, last);
-    return gost_fail_at(rc, "connect %s via %s (%s)", gost_addr_format(&w->request->addr, text),
+    return gost_fail_at(rc, "connect %s via %s (%s)",
+                        is_association(w->request) ? "udp"
+                                                   : gost_addr_format(&w->request->addr, text),
                         n->name, gost_addr_format(&n->addr, node));
 }
 
 /* `routed` tells whether any node was used; a chain that was bypassed altogether is direct. */
 static int chain_try(struct gost_chain *chain, struct gost_conn *c,
                      const struct gost_request *request, uint64_t deadline, bool *routed,
-                     struct gost_stream **out, char **route)
+                     const struct end *to, char **route)
 {
     struct way *w = calloc(1, sizeof(*w));
     if (!w)
@@ -182,7 +291,7 @@ static int chain_try(struct gost_chain *chain, struct gost_conn *c,
     if (rc == 0 && *routed) {
         free(*route);
         *route = way_text(w);
-        rc = way_dial(w, deadline, out);
+        rc = way_dial(w, deadline, to);
     }
     way_free(w);
     free(w);
@@ -193,12 +302,13 @@ int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
                     const struct gost_request *request, uint64_t deadline, struct gost_stream **out,
                     char **route)
 {
+    struct end to = {.stream = out};
     bool routed;
     gost_chain_ref(chain);
-    int rc = chain_try(chain, c, request, deadline, &routed, out, route);
+    int rc = chain_try(chain, c, request, deadline, &routed, &to, route);
     gost_chain_unref(chain);
     if (rc == 0 && !routed)
-        rc = connect_direct(&request->addr, request->network, NULL, NULL, NULL, deadline, out);
+        rc = connect_end(request, NULL, NULL, NULL, deadline, &to);
     return rc;
 }
 
@@ -218,7 +328,7 @@ static int resolve_for_chain(struct gost_router *r, struct gost_request *request
     struct gost_addrs list = {0};
     struct gost_addr *a = &request->addr;
     char text[GOST_HOSTPORT_MAX];
-    if (request->network == GOST_UNIX || gost_ip_parse(a->host, 0, NULL) != 0)
+    if (request->network == GOST_UNIX || !a->host[0] || gost_ip_parse(a->host, 0, NULL) != 0)
         return 0;
     size_t n = r->hosts ? gost_hosts_find(r->hosts, a->host, strlen(a->host), AF_UNSPEC, a->port,
                                           &found, 1)
@@ -237,12 +347,13 @@ static int resolve_for_chain(struct gost_router *r, struct gost_request *request
 }
 
 static int attempt(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
-                   struct gost_chain *chain, uint64_t deadline, struct gost_stream **out, char **route)
+                   struct gost_chain *chain, uint64_t deadline, const struct end *to, char **route,
+                   bool *routed)
 {
-    bool routed = false;
     int rc = 0;
     free(*route);
     *route = NULL;
+    *routed = false;
     if (chain) {
         struct gost_request *resolved = malloc(sizeof(*resolved)); /* too big for a fiber's stack */
         if (!resolved)
@@ -250,12 +361,11 @@ static int attempt(struct gost_router *r, struct gost_conn *c, const struct gost
         *resolved = *request;
         rc = resolve_for_chain(r, resolved, deadline);
         if (rc == 0)
-            rc = chain_try(chain, c, resolved, deadline, &routed, out, route);
+            rc = chain_try(chain, c, resolved, deadline, routed, to, route);
         free(resolved);
     }
-    if (rc == 0 && !routed)
-        rc = connect_direct(&request->addr, request->network, r->hosts, r->resolver, &r->socket,
-                            deadline, out);
+    if (rc == 0 && !*routed)
+        rc = connect_end(request, r->hosts, r->resolver, &r->socket, deadline, to);
     return rc;
 }
 
@@ -265,8 +375,9 @@ static bool retry_helps(int rc)
     return rc != GOST_ECANCELED && rc != GOST_EDENIED && rc != GOST_ECONFIG && rc != GOST_ENOMEM;
 }
 
-int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
-                     struct gost_chain *chain, bool direct, struct gost_stream **out, char **route)
+static int dial_end(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
+                    struct gost_chain *chain, bool direct, const struct end *to, char **route,
+                    bool *routed)
 {
     int rc = 0;
     int64_t timeout = r->timeout == 0 ? GOST_DIAL_TIMEOUT : r->timeout;
@@ -274,7 +385,7 @@ int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct go
     if (chain)
         gost_chain_ref(chain); /* a reload may drop it while we wait */
     for (int i = 0; i <= r->retries; i++) {
-        rc = attempt(r, c, request, chain, gost_deadline_in(timeout), out, route);
+        rc = attempt(r, c, request, chain, gost_deadline_in(timeout), to, route, routed);
         if (rc == 0 || !retry_helps(rc))
             break;
         if (i < r->retries && c)
@@ -282,5 +393,25 @@ int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct go
                           gost_diag_text(rc));
     }
     gost_chain_unref(chain);
+    return rc;
+}
+
+int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
+                     struct gost_chain *chain, bool direct, struct gost_stream **out, char **route)
+{
+    struct end to = {.stream = out};
+    bool routed;
+    return dial_end(r, c, request, chain, direct, &to, route, &routed);
+}
+
+int gost_router_dial_packet(struct gost_router *r, struct gost_conn *c,
+                            const struct gost_request *request, struct gost_chain *chain,
+                            bool direct, struct gost_packet **out, char **route, bool *routed)
+{
+    struct end to = {.packet = out};
+    bool used;
+    int rc = dial_end(r, c, request, chain, direct, &to, route, &used);
+    if (routed)
+        *routed = used;
     return rc;
 }

@@ -44,6 +44,15 @@ void gost_router_destroy(struct gost_router *r);
 int gost_router_dial(struct gost_router *r, struct gost_conn *c, const struct gost_request *request,
                      struct gost_chain *chain, bool direct, struct gost_stream **out, char **route);
 
+/**
+ * The same for datagrams, for a request of GOST_UDP. With an empty host and port 0, any destination can
+ * be reached: a chain's last node looks names up itself then, without one they must be looked up before.
+ * @param[out] routed  whether any node was used; may be NULL
+ */
+int gost_router_dial_packet(struct gost_router *r, struct gost_conn *c,
+                            const struct gost_request *request, struct gost_chain *chain,
+                            bool direct, struct gost_packet **out, char **route, bool *routed);
+
 /** Connect through one chain, without a router's hosts and retries. Suspends. As gost_router_dial. */
 int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
                     const struct gost_request *request, uint64_t deadline, struct gost_stream **out,

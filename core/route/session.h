@@ -65,6 +65,30 @@ int gost__session_copy(struct gost_session *s, struct gost_stream **up);
 /** Bytes so far: received from the client, sent to it. */
 void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *out);
 
+/**
+ * May the client send datagrams to `r`, and where do they go? Asks the route hook and the bypasses;
+ * suspends.
+ * @param r  its address may be replaced
+ * @return 0, or GOST_EDENIED or another negative code with diag
+ */
+int gost__session_allow_packet(struct gost_session *s, struct gost_request *r);
+
+/**
+ * Look a name up for a datagram: the resolve hook, hosts, the resolver; suspends.
+ * @param only_rules  no further than what the service says: without it the name stays one
+ * @return 1: `out` is the address, 0: it stays a name, or a negative code with diag
+ */
+int gost__session_resolve(struct gost_session *s, const struct gost_addr *addr, bool only_rules,
+                          union gost_sockaddr *out);
+
+/**
+ * A packet over `bottom` that lets each new destination be allowed and looked up first.
+ * @param bottom  owned on success
+ * @param routed  it goes through a chain, whose end looks names up
+ */
+int gost__association_new(struct gost_session *s, struct gost_packet *bottom, bool routed,
+                          struct gost_packet **out);
+
 /** The operations that handlers use (session_ops.c). */
 extern const struct gost_conn_ops gost__session_ops;
 

@@ -1,11 +1,18 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/net/udp.h"
 #include "core/route/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { DIALS_MAX = 16, SERVE_AS_MAX = 4 };
+
+/* What a dial comes to: a stream or, where `packet` is set, a way for datagrams. */
+struct end {
+    struct gost_stream **stream;
+    struct gost_packet **packet;
+};
 
 static bool op_needs_auth(struct gost_conn *c)
 {
@@ -57,24 +64,36 @@ static int op_auth(struct gost_conn *c, const char *user, const char *password, 
     return rc;
 }
 
+static int dial_router(struct gost_session *s, const struct gost_request *r,
+                       struct gost_chain *chain, bool direct, const struct end *up)
+{
+    struct gost_router *router = &s->service->router;
+    struct gost_conn *c = &s->conn;
+    if (up->packet)
+        return gost_router_dial_packet(router, c, r, chain, direct, up->packet, &c->route, NULL);
+    return gost_router_dial(router, c, r, chain, direct, up->stream, &c->route);
+}
+
 /* Addresses that a script resolved, tried directly or (the first) through the chain. */
 static int dial_resolved(struct gost_session *s, struct gost_request *r, struct gost_chain *chain,
                          bool direct, const union gost_sockaddr *found, size_t count,
-                         struct gost_stream **up)
+                         const struct end *up)
 {
     struct gost_router *router = &s->service->router;
     char text[GOST_HOSTPORT_MAX];
     if (direct || (!chain && !router->chain)) {
         int64_t timeout = router->timeout == 0 ? GOST_DIAL_TIMEOUT : router->timeout;
-        return gost_socket_race(found, count, &router->socket, gost_deadline_in(timeout), up);
+        if (up->packet)
+            return gost_udp_connect(&found[0], &router->socket, up->packet);
+        return gost_socket_race(found, count, &router->socket, gost_deadline_in(timeout), up->stream);
     }
     strcpy(r->addr.host, gost_sockaddr_host(&found[0], text));
-    return gost_router_dial(router, &s->conn, r, chain, false, up, &s->conn.route);
+    return dial_router(s, r, chain, false, up);
 }
 
 /* One dial as the script decided. `r` is a copy that may be changed. */
 static int dial_decided(struct gost_session *s, struct gost_request *r, struct gost_decision *d,
-                        struct gost_stream **up)
+                        const struct end *up)
 {
     struct gost_hooks *h = &s->service->hooks;
     struct gost_conn *c = &s->conn;
@@ -87,7 +106,7 @@ static int dial_decided(struct gost_session *s, struct gost_request *r, struct g
         if (n > 0)
             return dial_resolved(s, r, d->chain, direct, found, (size_t)n, up);
     }
-    return gost_router_dial(&s->service->router, c, r, d->chain, direct, up, &c->route);
+    return dial_router(s, r, d->chain, direct, up);
 }
 
 static int check_bypass(struct gost_session *s, const struct gost_request *r)
@@ -122,7 +141,7 @@ static int decide(struct gost_session *s, struct gost_request *r, struct gost_de
 
 /* Dial, and again while the script asks for it. */
 static int dial(struct gost_session *s, struct gost_request *r, struct gost_decision *d,
-                struct gost_stream **up)
+                const struct end *up)
 {
     struct gost_hooks *h = &s->service->hooks;
     int rc = 0;
@@ -140,12 +159,11 @@ static int dial(struct gost_session *s, struct gost_request *r, struct gost_deci
 }
 
 static int dial_request(struct gost_conn *c, const struct gost_request *request,
-                        struct gost_stream **up)
+                        const struct end *up)
 {
     struct gost_session *s = gost_session_of(c);
     struct gost_hooks *h = &s->service->hooks;
     char text[GOST_HOSTPORT_MAX];
-    *up = NULL;
     int rc = set_text(&c->target, request->network == GOST_UNIX
                                       ? request->addr.host
                                       : gost_addr_format(&request->addr, text));
@@ -164,7 +182,7 @@ static int dial_request(struct gost_conn *c, const struct gost_request *request,
     gost_chain_unref(w->decision.chain);
     free(w);
     if (rc == 0 && h->connect)
-        h->connect(h->arg, c, *up);
+        h->connect(h->arg, c, up->packet ? NULL : *up->stream);
     if (rc == 0)
         gost_conn_log(c, GOST_LOG_DEBUG, "connected to %s", c->target);
     return rc;
@@ -172,7 +190,15 @@ static int dial_request(struct gost_conn *c, const struct gost_request *request,
 
 static int op_dial(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up)
 {
-    return dial_request(c, request, up);
+    *up = NULL;
+    return dial_request(c, request, &(struct end){.stream = up});
+}
+
+static int op_dial_packet(struct gost_conn *c, const struct gost_request *request,
+                          struct gost_packet **up)
+{
+    *up = NULL;
+    return dial_request(c, request, &(struct end){.packet = up});
 }
 
 static bool op_has_forwarder(struct gost_conn *c)
@@ -189,8 +215,7 @@ static void aim(struct gost_request *r, const struct gost_node *n)
         r->addr = n->addr;
 }
 
-static int op_forward(struct gost_conn *c, const struct gost_request *request,
-                      struct gost_stream **up)
+static int forward(struct gost_conn *c, const struct gost_request *request, const struct end *up)
 {
     struct gost_service *sv = gost_session_of(c)->service;
     struct gost_node *n = NULL;
@@ -208,7 +233,11 @@ static int op_forward(struct gost_conn *c, const struct gost_request *request,
     }
     *r = *request;
     aim(r, n);
-    rc = dial_request(c, r, up);
+    if ((up->packet != NULL) != (r->network == GOST_UDP))
+        rc = gost_fail(GOST_ECONFIG, "%s to a node of network %s",
+                       gost_network_name(request->network), gost_network_name(r->network));
+    else
+        rc = dial_request(c, r, up);
     free(r);
     if (rc == 0)
         gost_node_worked(n);
@@ -217,6 +246,86 @@ static int op_forward(struct gost_conn *c, const struct gost_request *request,
     rc = rc == 0 ? 0 : gost_fail_at(rc, "forward to %s", n->name);
     gost_node_unref(n);
     return rc;
+}
+
+static int op_forward(struct gost_conn *c, const struct gost_request *request,
+                      struct gost_stream **up)
+{
+    *up = NULL;
+    return forward(c, request, &(struct end){.stream = up});
+}
+
+static int op_forward_packet(struct gost_conn *c, const struct gost_request *request,
+                             struct gost_packet **up)
+{
+    *up = NULL;
+    return forward(c, request, &(struct end){.packet = up});
+}
+
+int gost__session_allow_packet(struct gost_session *s, struct gost_request *r)
+{
+    struct gost_decision *d = calloc(1, sizeof(*d));
+    if (!d)
+        return gost_fail_code(GOST_ENOMEM);
+    int rc = decide(s, r, d);
+    if (rc == 0 && (d->kind == GOST_ROUTE_CHAIN || (d->kind == GOST_ROUTE_DIRECT && s->conn.route)))
+        rc = gost_fail(GOST_EDENIED, "the route hook wants another way than the association has");
+    if (rc == 0)
+        rc = check_bypass(s, r);
+    gost_chain_unref(d->chain);
+    free(d);
+    return rc;
+}
+
+int gost__session_resolve(struct gost_session *s, const struct gost_addr *addr, bool only_rules,
+                          union gost_sockaddr *out)
+{
+    struct gost_router *r = &s->service->router;
+    struct gost_hooks *h = &s->service->hooks;
+    struct gost_addrs list = {0};
+    int rc = h->resolve ? h->resolve(h->arg, &s->conn, addr, out, 1) : 0;
+    if (rc != 0)
+        return rc < 0 ? gost_fail_at(rc, "resolve %s", addr->host) : 1;
+    if (r->hosts && gost_hosts_find(r->hosts, addr->host, strlen(addr->host), AF_UNSPEC, addr->port,
+                                    out, 1) > 0)
+        return 1;
+    if (only_rules && !r->resolver)
+        return 0;
+    rc = gost_resolver_lookup(r->resolver, addr->host, addr->port, GOST_FAMILY_ANY,
+                              gost_deadline_in(GOST_DIAL_TIMEOUT), &list);
+    if (rc != 0)
+        return rc;
+    *out = list.addr[0];
+    for (size_t i = list.count; i-- > 0;) /* nothing tells whether datagrams arrive: IPv4 first */
+        if (list.addr[i].sa.sa_family == AF_INET)
+            *out = list.addr[i];
+    gost_addrs_destroy(&list);
+    return 1;
+}
+
+static int op_associate(struct gost_conn *c, struct gost_packet **up)
+{
+    struct gost_session *s = gost_session_of(c);
+    struct gost_request *any = calloc(1, sizeof(*any));
+    struct gost_packet *bottom = NULL;
+    bool routed;
+    *up = NULL;
+    if (!any)
+        return gost_fail_code(GOST_ENOMEM);
+    any->network = GOST_UDP;
+    int rc = set_text(&c->target, "udp");
+    if (rc == 0)
+        rc = gost_router_dial_packet(&s->service->router, c, any, NULL, false, &bottom, &c->route,
+                                     &routed);
+    free(any);
+    if (rc == 0 && (rc = gost__association_new(s, bottom, routed, up)) != 0)
+        gost_packet_close(bottom);
+    return rc;
+}
+
+static int op_relay_packet(struct gost_conn *c, struct gost_packet **up, bool once)
+{
+    return gost__session_relay_packet(gost_session_of(c), up, once);
 }
 
 static int op_relay(struct gost_conn *c, struct gost_stream **up)
@@ -247,8 +356,12 @@ const struct gost_conn_ops gost__session_ops = {
     .auth = op_auth,
     .dial = op_dial,
     .forward = op_forward,
+    .dial_packet = op_dial_packet,
+    .forward_packet = op_forward_packet,
+    .associate = op_associate,
     .has_forwarder = op_has_forwarder,
     .relay = op_relay,
+    .relay_packet = op_relay_packet,
     .serve_as = op_serve_as,
     .count = op_count,
 };

@@ -6,7 +6,8 @@
 
 #include "core/transport/transport.h"
 
-extern const struct gost_listener_kind gost__tcp_listener, gost__tls_listener, gost__unix_listener;
+extern const struct gost_listener_kind gost__tcp_listener, gost__tls_listener, gost__udp_listener,
+    gost__unix_listener;
 
 extern const struct gost_dialer_kind gost__tcp_dialer, gost__tls_dialer, gost__unix_dialer;
 
