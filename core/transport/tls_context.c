@@ -251,6 +251,13 @@ static int copy_names(struct gost_tls_context *c, const struct gost_tls_settings
     return 0;
 }
 
+/* OpenSSL keeps the name in a session, and thus knows it after a resumption, only if it was taken. */
+static int accept_server_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)ssl, (void)alert, (void)arg;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static int setup_server(struct gost_tls_context *c, const struct gost_tls_settings *s,
                         struct gost_cert *cert)
 {
@@ -258,6 +265,7 @@ static int setup_server(struct gost_tls_context *c, const struct gost_tls_settin
     if (rc == 0)
         rc = set_session_id(c->ctx);
     gost__tls_tickets_setup(c->ctx);
+    SSL_CTX_set_tlsext_servername_callback(c->ctx, accept_server_name);
     SSL_CTX_set_alpn_select_cb(c->ctx, gost__tls_on_alpn, c);
     if (c->reject_unknown_sni || c->on_hello)
         SSL_CTX_set_client_hello_cb(c->ctx, gost__tls_on_client_hello, c);

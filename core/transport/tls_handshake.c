@@ -23,6 +23,8 @@ static int handshake_done(struct gost__tls *t)
 {
     t->established = true;
     if (SSL_version(t->ssl) < TLS1_3_VERSION) {
+        if (!t->context->server)
+            gost__tls_session_renewed(t);
         gost__tls_shake_delete(t);
         return 0;
     }

@@ -187,6 +187,9 @@ void gost__tls_sessions_clear(struct gost_tls_context *c);
 /** Offer a remembered session, if there is one. */
 void gost__tls_session_offer(struct gost__tls *t, const char *server_name);
 
+/** TLS 1.2: the server may have replaced the session that we offered; OpenSSL tells nobody. */
+void gost__tls_session_renewed(struct gost__tls *t);
+
 /* --- tls_option.c */
 
 /** @return the protocol number of a name like VersionTLS12, or 0 */

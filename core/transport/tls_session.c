@@ -116,23 +116,45 @@ static void remove_at(struct gost_tls_context *c, unsigned i)
     memmove(&c->sessions[i], &c->sessions[i + 1], (c->session_count - i) * sizeof(c->sessions[0]));
 }
 
-/* OpenSSL hands over a reference when we answer 1. */
-static int on_new_session(SSL *ssl, SSL_SESSION *session)
+/* Keep a session; its reference is ours from now on. Under the mutex. */
+static void remember(struct gost_tls_context *c, uint64_t key, SSL_SESSION *session)
 {
-    struct gost__tls *t = gost__tls_of(ssl);
-    struct gost_tls_context *c = t->context;
-    if (!t->shake)
-        return 0;
-    t->shake->got_session = true;
-    pthread_mutex_lock(&c->mutex);
     if (c->session_count == GOST__TLS_SESSIONS) {
         SSL_SESSION_free(c->sessions[0].session);
         remove_at(c, 0);
     }
-    c->sessions[c->session_count++] =
-        (struct gost__tls_session){.key = t->shake->session_key, .session = session};
-    pthread_mutex_unlock(&c->mutex);
+    c->sessions[c->session_count++] = (struct gost__tls_session){.key = key, .session = session};
+}
+
+/* OpenSSL hands over a reference when we answer 1. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct gost__tls *t = gost__tls_of(ssl);
+    if (!t->shake)
+        return 0;
+    t->shake->got_session = true;
+    pthread_mutex_lock(&t->context->mutex);
+    remember(t->context, t->shake->session_key, session);
+    pthread_mutex_unlock(&t->context->mutex);
     return 1;
+}
+
+void gost__tls_session_renewed(struct gost__tls *t)
+{
+    struct gost_tls_context *c = t->context;
+    if (!SSL_session_reused(t->ssl))
+        return;
+    SSL_SESSION *session = SSL_get1_session(t->ssl);
+    pthread_mutex_lock(&c->mutex);
+    for (unsigned i = 0; session && i < c->session_count; i++) {
+        if (c->sessions[i].session == session) {
+            SSL_SESSION_free(session);
+            session = NULL;
+        }
+    }
+    if (session)
+        remember(c, t->shake->session_key, session);
+    pthread_mutex_unlock(&c->mutex);
 }
 
 /* The newest session of that key. One of TLS 1.3 is used once only (RFC 8446 appendix C.4). */
@@ -144,10 +166,15 @@ static SSL_SESSION *take_session(struct gost_tls_context *c, uint64_t key)
         if (c->sessions[i].key != key)
             continue;
         found = c->sessions[i].session;
-        if (SSL_SESSION_get_protocol_version(found) >= TLS1_3_VERSION)
+        if (!SSL_SESSION_is_resumable(found)) {
+            SSL_SESSION_free(found);
+            found = NULL;
             remove_at(c, i);
-        else
+        } else if (SSL_SESSION_get_protocol_version(found) >= TLS1_3_VERSION) {
+            remove_at(c, i);
+        } else {
             SSL_SESSION_up_ref(found);
+        }
     }
     pthread_mutex_unlock(&c->mutex);
     return found;
@@ -169,8 +196,7 @@ void gost__tls_session_offer(struct gost__tls *t, const char *server_name)
     SSL_SESSION *session = take_session(t->context, t->shake->session_key);
     if (!session)
         return;
-    if (SSL_SESSION_is_resumable(session))
-        SSL_set_session(t->ssl, session);
+    SSL_set_session(t->ssl, session);
     SSL_SESSION_free(session);
 }
 

@@ -1182,6 +1182,7 @@ TEST(sessions_are_resumed)
             check_ok(&e);
             CHECK_INT(e.info[0].resumed, i > 0);
             CHECK_INT(e.info[1].resumed, i > 0);
+            CHECK_STR(e.info[1].server_name, "proxy.test");
             finish(&e);
         }
         struct ends e = ping_pong(); /* another name: no session of ours */
