@@ -92,7 +92,6 @@ static NET_UNUSED void net_end(void)
     NET_UNTIL(gost_fiber_count() == 0 && gost_linger_count() == 0);
     gost_resolve_cleanup();
     CHECK_INT(net_loop.watches, 0);
-    CHECK(gost_wheel_next(&net_loop.wheel) == GOST_NEVER || net_loop.watches == 0);
     gost_fiber_cleanup();
     gost_pipe_drain();
     gost_loop_destroy(&net_loop);
