@@ -7,6 +7,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/route/session.h"
+#include "core/runtime/fiber.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,10 @@ static void conn_drop(struct gost_session *s)
     void **box = s->script;
     *box = NULL;
     s->script = NULL;
+    if (s->conn.client && gostL_stream_busy(s->conn.client)) {
+        gostL_stream_release(s->conn.client); /* a fiber that the script spawned is still in a call */
+        s->conn.client = NULL;
+    }
     if (!L)
         return;
     luaL_checkstack(L, 4, "conn");
@@ -51,14 +56,52 @@ static struct gost_session *check_conn(lua_State *L)
     return gostL_check(L, 1, GOSTL_CONN);
 }
 
-/* For the stream methods: the client's stream. Raises when the pump has it. */
-struct gost_stream *gostL__conn_stream(lua_State *L, int index);
-struct gost_stream *gostL__conn_stream(lua_State *L, int index)
+static const char own_key; /* in the values of a conn: a script's handler serves it */
+
+void gostL_conn_own(lua_State *L, bool own)
+{
+    if (lua_getiuservalue(L, -1, 1) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, -3, 1);
+    }
+    lua_pushboolean(L, own);
+    lua_rawsetp(L, -2, &own_key);
+    lua_pop(L, 1);
+}
+
+static bool is_own(lua_State *L, int index)
+{
+    lua_getiuservalue(L, index, 1);
+    bool own = false;
+    if (lua_istable(L, -1)) {
+        lua_rawgetp(L, -1, &own_key);
+        own = lua_toboolean(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return own;
+}
+
+/* A script may read and write the client's stream in its handler, or in a hook while nobody else does. */
+struct gost_stream *gostL_conn_stream(lua_State *L, int index)
 {
     struct gost_session *s = gostL_check(L, index, GOSTL_CONN);
     if (!s->conn.client)
-        luaL_argerror(L, index, "the connection's stream was handed over");
+        luaL_argerror(L, index, "the connection's stream was handed over or closed");
+    if (s->fiber != gost_fiber_self() && !is_own(L, index))
+        luaL_argerror(L, index, "only the connection's own hooks and its handler may use its stream");
     return s->conn.client;
+}
+
+/* For calls that need the session until they return: no other fiber keeps it alive. */
+static struct gost_session *check_own_fiber(lua_State *L)
+{
+    struct gost_session *s = gostL_check(L, 1, GOSTL_CONN);
+    if (!s->fiber || s->fiber != gost_fiber_self())
+        luaL_argerror(L, 1, "this works on the connection's own fiber only");
+    return s;
 }
 
 static int push_text(lua_State *L, const char *text)
@@ -226,10 +269,15 @@ static int conn_kill(lua_State *L)
 static int conn_close(lua_State *L)
 {
     struct gost_session *s = gostL_test(L, 1, GOSTL_CONN);
-    if (s && s->conn.client) {
-        gost_stream_close(s->conn.client);
-        s->conn.client = NULL;
+    if (!s)
+        return 0;
+    if (s->pumping || !is_own(L, 1)) {
+        gost_session_kill(s); /* somebody else serves it */
+        return 0;
     }
+    struct gost_stream *client = s->conn.client;
+    s->conn.client = NULL;
+    gostL_stream_release(client);
     return 0;
 }
 
@@ -242,7 +290,7 @@ static void request_of(lua_State *L, int index, struct gost_request *r)
 /* conn:dial("host:port") -> stream | nil, message, code: as the service's rules say */
 static int dial_body(lua_State *L)
 {
-    struct gost_session *s = check_conn(L);
+    struct gost_session *s = check_own_fiber(L);
     struct gost_request *r = lua_newuserdatauv(L, sizeof(*r), 0);
     struct gost_stream *up = NULL;
     request_of(L, 2, r);
@@ -261,7 +309,7 @@ static int conn_dial(lua_State *L)
 /* conn:auth(user, password [, scheme]) -> client id | nil, message, code */
 static int auth_body(lua_State *L)
 {
-    struct gost_session *s = check_conn(L);
+    struct gost_session *s = check_own_fiber(L);
     int rc = gost_conn_auth(&s->conn, luaL_optstring(L, 2, NULL), luaL_optstring(L, 3, NULL),
                             "script");
     if (rc != 0)
@@ -275,13 +323,17 @@ static int conn_auth(lua_State *L)
     return gostL_waiting(L, auth_body);
 }
 
-/* conn:pipe(stream): hand both to the pump; the handler may return at once */
-static int conn_pipe(lua_State *L)
+/*
+ * conn:pipe(stream) -> true | nil, message, code: hand both to the pump; the handler may return at once.
+ * Suspends only where a stream hook looks at the bytes.
+ */
+static int pipe_body(lua_State *L)
 {
-    struct gost_session *s = check_conn(L);
+    struct gost_session *s = check_own_fiber(L);
     void **box = luaL_checkudata(L, 2, GOSTL_STREAM);
     struct gost_stream *up = gostL_check(L, 2, GOSTL_STREAM);
-    gostL__conn_stream(L, 1);
+    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1, "another fiber uses this stream");
+    luaL_argcheck(L, !gostL_stream_busy(up), 2, "another fiber uses this stream");
     *box = NULL;
     int rc = gost_conn_relay(&s->conn, &up);
     if (rc != 0)
@@ -290,11 +342,20 @@ static int conn_pipe(lua_State *L)
     return 1;
 }
 
+static int conn_pipe(lua_State *L)
+{
+    return gostL_waiting(L, pipe_body);
+}
+
 /* conn:serve_as("http") -> true | nil, message, code */
 static int serve_as_body(lua_State *L)
 {
-    struct gost_session *s = check_conn(L);
-    int rc = s->conn.ops->serve_as(&s->conn, luaL_checkstring(L, 2));
+    struct gost_session *s = check_own_fiber(L);
+    const char *kind = luaL_checkstring(L, 2);
+    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1, "another fiber uses this stream");
+    lua_pushvalue(L, 1);
+    gostL_conn_own(L, false);
+    int rc = s->conn.ops->serve_as(&s->conn, kind);
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);

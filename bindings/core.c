@@ -28,6 +28,11 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_shared(L);
     gostL_open_system(L);
     gostL_open_worker(L);
+    gostL_open_budget(L);
+    gostL_open_bucket(L);
+    gostL_open_sets(L);
+    gostL_open_file(L);
+    gostL_open_hash(L);
     lua_pushliteral(L, GOST_VERSION);
     lua_setfield(L, -2, "version");
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -1,30 +1,19 @@
-/* Lua on fibers: threads, spawn, sleep, the loop, budgets of hooks. */
+/* Lua on fibers: threads, spawn, sleep, the loop. */
 #include "bindings/lib.h"
+#include "bindings/thread.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
-#include "core/base/log.h"
 #include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT_STEP = 10000, THREADS_KEPT = 32 };
-
-struct gostL_budget gostL_default_budget = {.wall_ms = 30000, .instructions = 50 * 1000 * 1000};
-
-/* A fiber's Lua side. */
-struct thread {
-    lua_State *L;
-    int ref;                /* keeps L alive */
-    int64_t left;           /* instructions until the budget is overrun */
-    bool counted;           /* a budget is in force */
-    struct thread *next;    /* in the pool */
-};
+enum { THREADS_KEPT = 32 };
 
 static _Thread_local lua_State *main_state;
-static _Thread_local struct thread *pool;
+static _Thread_local struct gostL_thread *pool;
 static _Thread_local int pool_count;
 
 lua_State *gostL_main(void)
@@ -37,7 +26,7 @@ void gostL_set_main(lua_State *L)
     main_state = L;
     if (!L) /* the threads went with the state */
         while (pool) {
-            struct thread *t = pool;
+            struct gostL_thread *t = pool;
             pool = t->next;
             free(t);
         }
@@ -46,7 +35,7 @@ void gostL_set_main(lua_State *L)
 
 static void thread_release(struct gost_fiber *f)
 {
-    struct thread *t = f->local;
+    struct gostL_thread *t = f->local;
     f->local = NULL;
     if (pool_count >= THREADS_KEPT || lua_resetthread(t->L) != LUA_OK) {
         gostL_unref(t->ref);
@@ -59,9 +48,9 @@ static void thread_release(struct gost_fiber *f)
     pool_count++;
 }
 
-static struct thread *thread_take(void)
+static struct gostL_thread *thread_take(void)
 {
-    struct thread *t = pool;
+    struct gostL_thread *t = pool;
     if (t) {
         pool = t->next;
         pool_count--;
@@ -76,6 +65,12 @@ static struct thread *thread_take(void)
     return t;
 }
 
+struct gostL_thread *gostL_thread_self(void)
+{
+    struct gost_fiber *f = gost_fiber_self();
+    return f ? f->local : NULL;
+}
+
 lua_State *gostL_thread(void)
 {
     struct gost_fiber *f = gost_fiber_self();
@@ -85,7 +80,7 @@ lua_State *gostL_thread(void)
         f->local = thread_take();
         f->local_free = thread_release;
     }
-    return ((struct thread *)f->local)->L;
+    return ((struct gostL_thread *)f->local)->L;
 }
 
 int gostL_traceback(lua_State *L)
@@ -129,8 +124,13 @@ static void errand_main(void *arg)
 
 int gostL_waiting(lua_State *L, lua_CFunction body)
 {
-    if (gost_fiber_self())
-        return body(L);
+    if (gost_fiber_self()) {
+        struct gostL_thread *t = gostL_thread_self();
+        gostL_budget_pause(t);
+        int results = body(L);
+        gostL_budget_resume(t);
+        return results;
+    }
     struct errand e = {.L = L, .body = body};
     luaL_checkstack(L, 8, "waiting");
     if (!gost_fiber_spawn("main", errand_main, &e))
@@ -140,89 +140,37 @@ int gostL_waiting(lua_State *L, lua_CFunction body)
     return e.results >= 0 ? e.results : lua_error(L);
 }
 
-/* --- budgets ----------------------------------------------------------------------------------- */
-
-static void on_count(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    struct gost_fiber *f = gost_fiber_self();
-    struct thread *t = f ? f->local : NULL;
-    if (!t || !t->counted)
-        return;
-    t->left -= COUNT_STEP;
-    if (t->left < 0)
-        luaL_error(L, "instruction budget of the hook overrun");
-}
-
-static void budget_begin(struct thread *t, const struct gostL_budget *b)
-{
-    t->left = b->instructions;
-    t->counted = b->instructions > 0;
-    if (t->counted)
-        lua_sethook(t->L, on_count, LUA_MASKCOUNT, COUNT_STEP);
-}
-
-static void budget_end(struct thread *t)
-{
-    if (t->counted)
-        lua_sethook(t->L, NULL, 0, 0);
-    t->counted = false;
-}
-
-int gostL_call(lua_State *L, int nargs, int nresults, const char *what,
-               const struct gostL_budget *budget)
-{
-    struct gost_fiber *f = gost_fiber_self();
-    struct thread *t = f ? f->local : NULL;
-    uint64_t limit = GOST_NEVER, before = GOST_NEVER;
-    bool outermost = t && !t->counted;
-    if (f) {
-        limit = budget->wall_ms ? gost_now() + budget->wall_ms : GOST_NEVER;
-        before = gost_fiber_set_limit(gost_deadline_min(limit, f->limit));
-    }
-    int base = lua_gettop(L) - nargs;
-    lua_pushcfunction(L, gostL_traceback);
-    lua_insert(L, base);
-    if (outermost)
-        budget_begin(t, budget);
-    int status = lua_pcall(L, nargs, nresults, base);
-    if (outermost)
-        budget_end(t);
-    if (f)
-        gost_fiber_set_limit(before);
-    lua_remove(L, base);
-    int rc = 0;
-    if (status != LUA_OK) {
-        rc = gost_fail(GOST_EHOOK, "%s: %s", what, lua_tostring(L, -1));
-        lua_pop(L, 1);
-    } else if (limit <= gost_now()) {
-        lua_pop(L, nresults);
-        rc = gost_fail(GOST_EHOOK, "%s: time budget of %llu ms overrun", what,
-                       (unsigned long long)budget->wall_ms);
-    }
-    if (rc != 0)
-        gost_log(GOST_LOG_ERROR, "script: %s", gost_diag_text(rc));
-    return rc;
-}
-
 /* --- fibers as objects -------------------------------------------------------------------------- */
 
 /* What a new fiber is to run: a function and its arguments, parked on a Lua thread of their own. */
 struct job {
-    lua_State *co;
+    lua_State *co; /* a table for the results, the function, its arguments */
     int ref;
     int nargs;
 };
 
+/* What the function returned goes into the table that the Fiber object keeps, see fiber_join. */
 static void job_main(void *arg)
 {
     static const struct gostL_budget unbounded;
     struct job job = *(struct job *)arg;
     lua_State *L = gostL_thread();
     free(arg);
-    lua_xmove(job.co, L, job.nargs + 1);
+    luaL_checkstack(L, job.nargs + 8, "spawn");
+    lua_xmove(job.co, L, job.nargs + 2);
     gostL_unref(job.ref);
-    gostL_call(L, job.nargs, 0, "spawned function", &unbounded);
+    int table = lua_gettop(L) - job.nargs - 1;
+    int rc = gostL_call(L, job.nargs, LUA_MULTRET, "spawned function", &unbounded);
+    if (rc == 0) {
+        lua_Integer n = lua_gettop(L) - table;
+        for (lua_Integer i = n; i >= 1; i--)
+            lua_rawseti(L, table, i);
+        lua_pushinteger(L, n);
+        lua_setfield(L, table, "n");
+    } else {
+        lua_pushstring(L, gost_diag_text(rc));
+        lua_setfield(L, table, "message");
+    }
 }
 
 /* gost.spawn(fn, ...) -> Fiber */
@@ -231,13 +179,17 @@ static int l_spawn(lua_State *L)
     luaL_checktype(L, 1, LUA_TFUNCTION);
     int nargs = lua_gettop(L) - 1;
     void **box = gostL_box(L, GOSTL_FIBER);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, -3, 1);
     lua_insert(L, 1);
+    lua_insert(L, 1); /* box, table, function, arguments */
     struct job *job = malloc(sizeof(*job));
     if (!job)
         return luaL_error(L, "not enough memory");
     lua_State *co = lua_newthread(L);
     *job = (struct job){.co = co, .ref = gostL_ref(L), .nargs = nargs};
-    lua_xmove(L, co, nargs + 1);
+    lua_xmove(L, co, nargs + 2);
     struct gost_fiber *f = gost_fiber_spawn("spawn", job_main, job);
     if (!f) {
         gostL_unref(job->ref);
@@ -255,20 +207,88 @@ static int fiber_cancel(lua_State *L)
     return 0;
 }
 
-/* fiber:join([seconds]) -> true | nil, message, code. Suspends. */
+/* What the function of a fiber that has ended returned; nil, message, "hook" when it raised. */
+static int push_results(lua_State *L)
+{
+    lua_getiuservalue(L, 1, 1);
+    int table = lua_gettop(L);
+    if (lua_getfield(L, table, "n") == LUA_TNIL) {
+        lua_getfield(L, table, "message");
+        if (lua_isnil(L, -1))
+            return gostL_fail(L, gost_fail_code(GOST_ECANCELED));
+        lua_pushliteral(L, "hook");
+        return 3;
+    }
+    lua_Integer n = lua_tointeger(L, -1);
+    luaL_checkstack(L, (int)n + 2, "join");
+    lua_pushboolean(L, 1);
+    for (lua_Integer i = 1; i <= n; i++)
+        lua_rawgeti(L, table, i);
+    return (int)n + 1;
+}
+
+/* fiber:join([seconds]) -> true, results of its function … | nil, message, code. Suspends. */
 static int fiber_join_body(lua_State *L)
 {
     struct gost_fiber *f = gostL_check(L, 1, GOSTL_FIBER);
     int rc = gost_fiber_join(f, gostL_opt_deadline(L, 2));
+    return rc != 0 ? gostL_fail(L, rc) : push_results(L);
+}
+
+static int fiber_join(lua_State *L)
+{
+    return gostL_waiting(L, fiber_join_body);
+}
+
+/* fiber:done() -> has its function ended? */
+static int fiber_done(lua_State *L)
+{
+    struct gost_fiber *f = gostL_check(L, 1, GOSTL_FIBER);
+    lua_pushboolean(L, f->done);
+    return 1;
+}
+
+/* fiber:wake(): end its core.park */
+static int fiber_wake(lua_State *L)
+{
+    gost_fiber_wake(gostL_check(L, 1, GOSTL_FIBER));
+    return 0;
+}
+
+static int fiber_tostring(lua_State *L)
+{
+    struct gost_fiber *f = gostL_check(L, 1, GOSTL_FIBER);
+    lua_pushfstring(L, "gost.Fiber %d (%s)", (int)f->id, f->done ? "ended" : "running");
+    return 1;
+}
+
+/* core.self() -> the running Fiber, or nil outside of fibers */
+static int l_self(lua_State *L)
+{
+    struct gost_fiber *f = gost_fiber_self();
+    if (!f)
+        return 0;
+    void **box = gostL_box(L, GOSTL_FIBER);
+    gost_fiber_ref(f);
+    *box = f;
+    return 1;
+}
+
+/* core.park([seconds]) -> true after a wake-up, which is only a hint | nil, message, code. On fibers only. */
+static int park_body(lua_State *L)
+{
+    int rc = gost_fiber_wait(gostL_opt_deadline(L, 1));
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);
     return 1;
 }
 
-static int fiber_join(lua_State *L)
+static int l_park(lua_State *L)
 {
-    return gostL_waiting(L, fiber_join_body);
+    if (!gost_fiber_self())
+        return luaL_error(L, "this can only wait on a fiber: call it in a hook or in gost.spawn");
+    return gostL_waiting(L, park_body);
 }
 
 static int fiber_gc(lua_State *L)
@@ -366,13 +386,15 @@ static int l_cancel_all(lua_State *L)
 void gostL_open_fiber(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"cancel", fiber_cancel}, {"join", fiber_join}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__gc", fiber_gc}, {NULL, NULL}};
+        {"cancel", fiber_cancel}, {"join", fiber_join}, {"done", fiber_done},
+        {"wake", fiber_wake},     {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__gc", fiber_gc}, {"__tostring", fiber_tostring}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"spawn", l_spawn},   {"sleep", l_sleep},       {"yield", l_yield},
         {"step", l_step},     {"loop", l_loop},         {"stop", l_stop},
         {"now", l_now},       {"on_fiber", l_on_fiber}, {"fiber_count", l_fiber_count},
-        {"cancel_all", l_cancel_all}, {NULL, NULL}};
+        {"cancel_all", l_cancel_all}, {"self", l_self}, {"park", l_park}, {NULL, NULL}};
     gostL_class(L, GOSTL_FIBER, methods, meta);
     luaL_setfuncs(L, functions, 0);
 }

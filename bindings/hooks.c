@@ -1,10 +1,13 @@
 /* Hooks of services as Lua functions. */
 #include "bindings/lib.h"
+#include "bindings/options.h"
 #include "bindings/route.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/registry.h"
+#include "core/route/session.h"
 #include "core/runtime/fiber.h"
 #include "core/transport/tls.h"
 
@@ -26,7 +29,6 @@ struct slot {
 
 struct script_hooks {
     struct slot slot[HOOKS];
-    int chunk_ref; /* keeps the last replaced chunk of a stream hook alive */
 };
 
 static void hooks_drop(void *arg)
@@ -34,7 +36,6 @@ static void hooks_drop(void *arg)
     struct script_hooks *h = arg;
     for (int i = 0; i < HOOKS; i++)
         gostL_unref(h->slot[i].ref);
-    gostL_unref(h->chunk_ref);
     free(h);
 }
 
@@ -70,6 +71,24 @@ static int on_accept(void *arg, struct gost_conn *c)
     return rc;
 }
 
+/* A script may name any handler: one that the service does not have yet joins it, with its defaults. */
+static int ensure_handler(lua_State *L, struct gost_service *s, const char *name)
+{
+    const struct gost_handler_kind *kind = gost_handler_kind_find(name);
+    struct gost_handler *h;
+    void *settings;
+    if (gost__service_handler(s, kind ? kind->name : name))
+        return 0;
+    if (!kind && !(kind = gostL_script_handler(L, name)))
+        return gost_fail(GOST_EHOOK, "preread: there is no handler \"%s\"", name);
+    lua_pushnil(L);
+    int rc = gostL_settings(L, -1, &kind->options, &settings);
+    lua_pop(L, 1);
+    if (rc == 0)
+        rc = gost_handler_new(kind, settings, &h);
+    return rc == 0 ? gost_service_add_delegate(s, h) : rc;
+}
+
 /* fn(conn, bytes) -> nil, handler's name, or true when more bytes are wanted */
 static int on_preread(void *arg, struct gost_conn *c, const void *bytes, size_t n,
                       const char **handler)
@@ -82,6 +101,7 @@ static int on_preread(void *arg, struct gost_conn *c, const void *bytes, size_t 
         return rc == 1 ? 0 : rc;
     if (lua_type(L, -1) == LUA_TSTRING) {
         strncpy(name, lua_tostring(L, -1), sizeof(name) - 1);
+        rc = ensure_handler(L, gost_session_of(c)->service, name);
         *handler = name;
     } else {
         rc = lua_toboolean(L, -1);
@@ -90,23 +110,31 @@ static int on_preread(void *arg, struct gost_conn *c, const void *bytes, size_t 
     return rc;
 }
 
-/* { delay = seconds }: make a guesser wait */
-static void refuse_slowly(lua_State *L)
+void gostL_refuse_slowly(lua_State *L)
 {
-    double delay = lua_istable(L, -1) ? gostL_field_number(L, -1, "delay", 0) : 0;
-    if (delay > 0 && delay <= 60)
-        gost_fiber_sleep((uint64_t)(delay * 1000));
+    double delay = 0;
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "delay");
+        delay = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    if (delay > 0)
+        gost_fiber_sleep((uint64_t)((delay < 60 ? delay : 60) * 1000));
 }
 
-/* fn(conn, {user, password, scheme}) or fn(conn, user, password): a client id, true, or nil/false */
+/* fn(conn, {user, password, scheme}) -> a client id, true, or nil, false, {delay=} */
 static int on_auth(void *arg, struct gost_conn *c, const char *user, const char *password,
                    const char *scheme, char **id)
 {
     lua_State *L = begin(arg, AUTH, c);
+    lua_createtable(L, 0, 3);
     lua_pushstring(L, user);
+    lua_setfield(L, -2, "user");
     lua_pushstring(L, password);
+    lua_setfield(L, -2, "password");
     lua_pushstring(L, scheme);
-    int rc = call(arg, L, AUTH, 4);
+    lua_setfield(L, -2, "scheme");
+    int rc = call(arg, L, AUTH, 2);
     if (rc != 0)
         return rc == 1 ? 1 : gost_fail_at(GOST_EAUTH, "auth hook failed");
     rc = gost_fail(GOST_EAUTH, "authentication failed%s%.64s%s", user ? " for user \"" : "",
@@ -118,15 +146,44 @@ static int on_auth(void *arg, struct gost_conn *c, const char *user, const char 
         *id = user ? strdup(user) : NULL;
         rc = 0;
     } else {
-        refuse_slowly(L);
+        gostL_refuse_slowly(L);
     }
     lua_pop(L, 1);
     return rc;
 }
 
+static int target_tostring(lua_State *L)
+{
+    lua_getfield(L, 1, "host");
+    lua_getfield(L, 1, "port");
+    const char *host = luaL_optstring(L, -2, "");
+    bool v6 = strchr(host, ':') != NULL;
+    lua_pushfstring(L, v6 ? "[%s]:%d" : "%s:%d", host, (int)luaL_optinteger(L, -1, 0));
+    return 1;
+}
+
+static int error_tostring(lua_State *L)
+{
+    lua_getfield(L, 1, "message");
+    luaL_tolstring(L, -1, NULL);
+    return 1;
+}
+
+/* Give the table on top a __tostring. */
+static void printable(lua_State *L, const char *class, lua_CFunction tostring)
+{
+    if (luaL_newmetatable(L, class)) {
+        lua_pushcfunction(L, tostring);
+        lua_setfield(L, -2, "__tostring");
+    }
+    lua_setmetatable(L, -2);
+}
+
+/* The destination of a request: {host, port, network, protocol, path}. */
 static void push_request(lua_State *L, const struct gost_request *r)
 {
     lua_createtable(L, 0, 5);
+    printable(L, "gost.Target", target_tostring);
     lua_pushstring(L, r->addr.host);
     lua_setfield(L, -2, "host");
     lua_pushinteger(L, r->addr.port);
@@ -162,14 +219,15 @@ static struct gost_chain *chain_of(lua_State *L, int index)
     return chain;
 }
 
-/* The object behind a script's chain, hop or node: its own table may wrap ours in field "object". */
-static void unwrap(lua_State *L, int index)
+/* The keys of a decision in a table; others raise no error but deny: nothing is ignored. */
+static int check_keys(lua_State *L)
 {
-    index = lua_absindex(L, index);
-    if (lua_istable(L, index) && lua_getfield(L, index, "object") == LUA_TUSERDATA)
-        lua_replace(L, index);
-    else if (lua_istable(L, index))
-        lua_pop(L, 1);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a number";
+        if (strcmp(key, "addr") != 0 && strcmp(key, "chain") != 0)
+            return gost_fail(GOST_EHOOK, "route: unknown key \"%s\", expected addr or chain", key);
+    }
+    return 0;
 }
 
 static int decision_of(lua_State *L, struct gost_decision *d);
@@ -177,29 +235,42 @@ static int decision_of(lua_State *L, struct gost_decision *d);
 /* {chain=, addr=}: the parts of a decision in a table */
 static int decision_table(lua_State *L, struct gost_decision *d)
 {
-    int rc = 0;
-    const char *addr = gostL_field_string(L, -1, "addr");
-    if (addr)
-        rc = gost_addr_parse(&d->addr, addr, strlen(addr), 0);
+    int rc = check_keys(L);
+    if (rc != 0)
+        return rc;
+    if (lua_getfield(L, -1, "addr") != LUA_TNIL) {
+        const char *addr = lua_tostring(L, -1);
+        rc = addr ? gost_addr_parse(&d->addr, addr, strlen(addr), 0)
+                  : gost_fail(GOST_EHOOK, "route: addr: expected a string, got a %s",
+                              luaL_typename(L, -1));
+    }
+    lua_pop(L, 1);
     if (rc == 0 && lua_getfield(L, -1, "chain") != LUA_TNIL)
         rc = decision_of(L, d);
     return rc; /* the caller cleans the stack */
 }
 
+/* Whether the value on top is one of the words, or true, false or nil, that stand for a decision. */
+static bool decision_word(lua_State *L, struct gost_decision *d)
+{
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    bool off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    if (off || strcmp(word, "deny") == 0)
+        d->kind = GOST_ROUTE_DENY;
+    else if (strcmp(word, "direct") == 0)
+        d->kind = GOST_ROUTE_DIRECT;
+    else
+        return lua_isnil(L, -1) || lua_isboolean(L, -1);
+    return true;
+}
+
 static int decision_of(lua_State *L, struct gost_decision *d)
 {
-    unwrap(L, -1);
-    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    if (lua_isnil(L, -1) || (lua_isboolean(L, -1) && lua_toboolean(L, -1)))
+    if (decision_word(L, d))
         return 0;
-    if (word && strcmp(word, "direct") == 0) {
-        d->kind = GOST_ROUTE_DIRECT;
-        return 0;
-    }
-    if ((word && strcmp(word, "deny") == 0) || lua_isboolean(L, -1)) {
-        d->kind = GOST_ROUTE_DENY;
-        return 0;
-    }
+    int rc = gostL_unwrap(L);
+    if (rc != 0)
+        return rc;
     if (lua_istable(L, -1))
         return decision_table(L, d);
     d->chain = chain_of(L, -1);
@@ -214,36 +285,52 @@ static int on_route(void *arg, struct gost_conn *c, const struct gost_request *r
     int base = lua_gettop(L) - 2;
     push_request(L, r);
     int rc = call(arg, L, ROUTE, 2);
-    if (rc == 0)
-        rc = decision_of(L, d);
+    if (rc == 0 && (rc = decision_of(L, d)) != 0) {
+        gost_log(GOST_LOG_ERROR, "script: %s", gost_diag_text(rc));
+        if (((struct script_hooks *)arg)->slot[ROUTE].open) {
+            gost_chain_unref(d->chain);
+            *d = (struct gost_decision){.kind = GOST_ROUTE_FOLLOW};
+            rc = 0;
+        }
+    }
     lua_settop(L, base);
     return rc == 1 ? 0 : rc;
 }
 
-/* fn(conn, name, family) -> list of addresses */
+/* The IP addresses of a string or of a list of strings. @return their number, GOST_EHOOK for others */
+static int take_addresses(lua_State *L, uint16_t port, union gost_sockaddr *out, size_t max)
+{
+    size_t count = 0;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        return gost_ip_parse(lua_tostring(L, -1), port, &out[0]) != 0 ? 1 : GOST_EHOOK;
+    if (!lua_istable(L, -1))
+        return GOST_EHOOK;
+    for (lua_Integer i = 1; count < max && lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1)) {
+        const char *text = lua_tostring(L, -1);
+        if (!text || gost_ip_parse(text, port, &out[count++]) == 0)
+            return GOST_EHOOK; /* the caller cleans the stack */
+    }
+    return (int)count;
+}
+
+/* fn(conn, name, family) -> list of addresses, one address, false: there is none, nil: as configured */
 static int on_resolve(void *arg, struct gost_conn *c, const struct gost_addr *addr,
                       union gost_sockaddr *out, size_t max)
 {
-    lua_State *L = begin(arg, RESOLVE, c);
+    struct script_hooks *h = arg;
+    lua_State *L = begin(h, RESOLVE, c);
+    int base = lua_gettop(L) - 2;
     lua_pushstring(L, addr->host);
     lua_pushliteral(L, "any");
-    int rc = call(arg, L, RESOLVE, 3);
+    int rc = call(h, L, RESOLVE, 3);
     if (rc != 0)
         return rc == 1 ? 0 : rc;
-    size_t count = 0;
-    if (lua_type(L, -1) == LUA_TSTRING)
-        count = gost_ip_parse(lua_tostring(L, -1), addr->port, &out[0]) != 0;
-    else if (lua_istable(L, -1))
-        for (lua_Integer i = 1; count < max && lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-            const char *text = lua_tostring(L, -1);
-            count += text && gost_ip_parse(text, addr->port, &out[count]) != 0;
-            lua_pop(L, 1);
-        }
-    if (lua_istable(L, -1) ? count == 0 && luaL_len(L, -1) > 0 : lua_toboolean(L, -1) && count == 0)
-        rc = gost_fail(GOST_EHOOK, "resolve: the hook gave no IP address");
-    else if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
+    if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
         rc = gost_fail(GOST_EDNS, "lookup %s: refused by the resolve hook", addr->host);
-    return rc != 0 ? rc : (int)count;
+    else if (!lua_isnil(L, -1) && (rc = take_addresses(L, addr->port, out, max)) < 0)
+        rc = h->slot[RESOLVE].open ? 0 : gost_fail(rc, "the hook gave no IP address");
+    lua_settop(L, base);
+    return rc;
 }
 
 static void on_connect(void *arg, struct gost_conn *c, struct gost_stream *up)
@@ -252,7 +339,7 @@ static void on_connect(void *arg, struct gost_conn *c, struct gost_stream *up)
     char text[GOST_HOSTPORT_MAX];
     lua_State *L = begin(arg, CONNECT, c);
     lua_createtable(L, 0, 2);
-    if (gost_stream_query(up, GOST_QUERY_PEER_ADDR, &peer) == 0) {
+    if (up && gost_stream_query(up, GOST_QUERY_PEER_ADDR, &peer) == 0) {
         lua_pushstring(L, gost_sockaddr_format(&peer, text));
         lua_setfield(L, -2, "addr");
     }
@@ -262,18 +349,20 @@ static void on_connect(void *arg, struct gost_conn *c, struct gost_stream *up)
         lua_pop(L, 1);
 }
 
-/* fn(conn, {message, code, host, port}) -> true or "retry" to try again */
+/* fn(conn, target, {message, code}) -> true or "retry" to try again */
 static int on_dial_error(void *arg, struct gost_conn *c, const struct gost_request *r, int rc)
 {
     char message[GOST_DIAG_MAX];
     strcpy(message, gost_diag_text(rc));
     lua_State *L = begin(arg, DIAL_ERROR, c);
     push_request(L, r);
+    lua_createtable(L, 0, 2);
+    printable(L, "gost.DialError", error_tostring);
     lua_pushstring(L, message);
     lua_setfield(L, -2, "message");
     lua_pushstring(L, gost_error_code(rc));
     lua_setfield(L, -2, "code");
-    if (call(arg, L, DIAL_ERROR, 2) != 0)
+    if (call(arg, L, DIAL_ERROR, 3) != 0)
         return 0;
     int again = lua_toboolean(L, -1);
     lua_pop(L, 1);
@@ -284,7 +373,10 @@ static int on_dial_error(void *arg, struct gost_conn *c, const struct gost_reque
 static int on_stream(void *arg, struct gost_conn *c, int direction, const void **p, size_t *n)
 {
     struct script_hooks *h = arg;
-    lua_State *L = begin(h, STREAM, c);
+    lua_State *L = gostL_thread();
+    if (lua_gettop(L) == 0)
+        lua_pushnil(L); /* the slot for a replaced chunk */
+    begin(h, STREAM, c);
     lua_pushstring(L, direction == 0 ? "in" : "out");
     lua_pushlstring(L, *p, *n);
     int rc = call(h, L, STREAM, 3);
@@ -292,12 +384,14 @@ static int on_stream(void *arg, struct gost_conn *c, int direction, const void *
         return rc == 1 ? 0 : rc;
     if (lua_type(L, -1) == LUA_TSTRING) {
         *p = lua_tolstring(L, -1, n);
-        gostL_unref(h->chunk_ref);
-        h->chunk_ref = gostL_ref(L); /* the bytes live while the next chunk has not come */
+        lua_replace(L, 1); /* each direction has a fiber, whose thread keeps the bytes until the next chunk */
         return 0;
     }
     if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
         rc = gost_fail(GOST_EDENIED, "cut by the stream hook");
+    else if (!lua_isnil(L, -1) && !lua_isboolean(L, -1) && !h->slot[STREAM].open)
+        rc = gost_fail(GOST_EHOOK, "stream: expected a string, false or nil, got a %s",
+                       luaL_typename(L, -1));
     lua_pop(L, 1);
     return rc;
 }
@@ -373,7 +467,6 @@ void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks)
     struct script_hooks *h = calloc(1, sizeof(*h));
     if (!h)
         luaL_error(L, "not enough memory");
-    h->chunk_ref = LUA_NOREF;
     for (int i = 0; i < HOOKS; i++)
         h->slot[i].ref = LUA_NOREF;
     hooks->arg = h; /* the service frees it from here on, also when something below raises */

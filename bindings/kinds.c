@@ -32,6 +32,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     luaL_checkstack(L, 6, "handler");
     lua_rawgeti(L, LUA_REGISTRYINDEX, k->ref);
     gostL_push_conn(L, c);
+    gostL_conn_own(L, true);
     return gostL_call(L, 1, 0, k->base.name, &budget);
 }
 
@@ -64,6 +65,10 @@ static int connector_connect(struct gost_connector *c, struct gost_stream **io,
     int rc = gostL_call(L, 3, 2, k->base.name, &gostL_default_budget);
     *io = *box; /* the function may have closed it */
     *box = NULL;
+    if (*io && gostL_stream_busy(*io)) { /* in a fiber that it spawned */
+        gostL_stream_release(*io);
+        *io = NULL;
+    }
     if (rc == 0 && !lua_toboolean(L, -2))
         rc = gost_fail(GOST_EUPSTREAM, "%s: %s", k->base.name,
                        lua_isstring(L, -1) ? lua_tostring(L, -1) : "refused");
@@ -81,6 +86,8 @@ static int l_handler(lua_State *L)
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &handlers_key);
     struct handler_kind *k = lua_newuserdatauv(L, sizeof(*k), 1);
+    lua_pushvalue(L, -1);
+    gostL_ref(L); /* what runs keeps the kind that it began with, also when the name is taken again */
     memset(k, 0, sizeof(*k));
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1); /* the name's text lives as long as the kind */
@@ -99,6 +106,8 @@ static int l_connector(lua_State *L)
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &connectors_key);
     struct connector_kind *k = lua_newuserdatauv(L, sizeof(*k), 1);
+    lua_pushvalue(L, -1);
+    gostL_ref(L); /* what runs keeps the kind that it began with, also when the name is taken again */
     memset(k, 0, sizeof(*k));
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);

@@ -107,6 +107,21 @@ size_t gostL_field_boxes(lua_State *L, int index, const char *key, const char *c
     return count;
 }
 
+int gostL_unwrap(lua_State *L)
+{
+    if (!lua_istable(L, -1) || !lua_getmetatable(L, -1))
+        return 0;
+    lua_pop(L, 1);
+    if (lua_getfield(L, -1, "object") != LUA_TFUNCTION) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    lua_insert(L, -2); /* the method, the table */
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        return 0;
+    return gost_fail(GOST_EHOOK, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "no object");
+}
+
 void gostL_check_addr(lua_State *L, int index, struct gost_addr *out, uint16_t default_port)
 {
     size_t n;

@@ -36,6 +36,9 @@ struct gost_stream;
 #define GOSTL_RATE_LIMIT "gost.RateLimit"
 #define GOSTL_DICT "gost.Dict"
 #define GOSTL_COUNTER "gost.Counter"
+#define GOSTL_BUCKET "gost.Bucket"
+#define GOSTL_CIDR_SET "gost.CidrSet"
+#define GOSTL_DOMAIN_SET "gost.DomainSet"
 
 /* --- boxes ---------------------------------------------------------------------------------- */
 
@@ -92,6 +95,13 @@ lua_State *gostL_thread(void);
  */
 int gostL_waiting(lua_State *L, lua_CFunction body);
 
+/**
+ * The object behind a script's value: our box itself, or what the table that wraps it (lua/gost/objects.lua)
+ * has built. Replaces the value at the top of the stack.
+ * @return 0, or GOST_EHOOK with diag when it cannot be built
+ */
+int gostL_unwrap(lua_State *L);
+
 /** Message handler for lua_pcall: adds a traceback. */
 int gostL_traceback(lua_State *L);
 
@@ -105,7 +115,7 @@ struct gostL_budget {
     int64_t instructions;
     size_t memory; /**< bytes of the whole state; 0: no limit */
 };
-extern struct gostL_budget gostL_default_budget;
+extern _Thread_local struct gostL_budget gostL_default_budget;
 
 /**
  * Call a function that lies below its `nargs` arguments on `L`, within a budget.
@@ -120,6 +130,20 @@ void gostL_push_conn(lua_State *L, struct gost_conn *c);
 
 /** Push a stream; the box owns it from now on. On raise the stream is closed. */
 void gostL_push_stream(lua_State *L, struct gost_stream *s);
+
+/* --- streams in use ------------------------------------------------------------------------- */
+
+/** Is a fiber inside a call on this stream? */
+bool gostL_stream_busy(const struct gost_stream *s);
+
+/** Close a stream; calls that other fibers are in end with "canceled", and the last one closes it. */
+void gostL_stream_release(struct gost_stream *s);
+
+/** The stream of a conn at `index`; raises where it is not the script's to touch. */
+struct gost_stream *gostL_conn_stream(lua_State *L, int index);
+
+/** The conn on top of the stack is served by a script from now on (or no longer). */
+void gostL_conn_own(lua_State *L, bool own);
 
 /* --- what each file registers ------------------------------------------------------------- */
 
@@ -137,6 +161,11 @@ void gostL_open_kinds(lua_State *L);
 void gostL_open_shared(lua_State *L);
 void gostL_open_system(lua_State *L);
 void gostL_open_worker(lua_State *L);
+void gostL_open_budget(lua_State *L);
+void gostL_open_bucket(lua_State *L);
+void gostL_open_sets(lua_State *L);
+void gostL_open_file(lua_State *L);
+void gostL_open_hash(lua_State *L);
 
 /** Modules of their own inside the same object. */
 int luaopen_gost_yaml(lua_State *L);

@@ -1,5 +1,6 @@
 /* gost.Bypass, gost.Admission, gost.Auther, gost.Hosts: policies from lists and Lua functions. */
 #include "bindings/lib.h"
+#include "bindings/route.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -199,7 +200,8 @@ static int auther_hook(void *arg, const struct gost_cred *cred, char *id)
         return rc;
     if (lua_type(L, -1) == LUA_TSTRING)
         snprintf(id, GOST_CLIENT_ID_MAX, "%s", lua_tostring(L, -1));
-    int yes = lua_toboolean(L, -1);
+    int yes = lua_toboolean(L, -1) && !lua_istable(L, -1);
+    gostL_refuse_slowly(L);
     lua_pop(L, 1);
     return yes;
 }
@@ -303,6 +305,23 @@ static int l_hosts(lua_State *L)
     return 1;
 }
 
+/* hosts:find(name) -> list of addresses; empty when there is none */
+static int hosts_find(lua_State *L)
+{
+    size_t n;
+    union gost_sockaddr found[8];
+    char text[GOST_HOSTPORT_MAX];
+    struct gost_hosts *h = gostL_check(L, 1, GOSTL_HOSTS);
+    const char *name = luaL_checklstring(L, 2, &n);
+    size_t count = gost_hosts_find(h, name, n, AF_UNSPEC, 0, found, 8);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, gost_sockaddr_host(&found[i], text));
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 static int hosts_gc(lua_State *L)
 {
     void **box = luaL_checkudata(L, 1, GOSTL_HOSTS);
@@ -314,6 +333,7 @@ static int hosts_gc(lua_State *L)
 void gostL_open_policy(lua_State *L)
 {
     static const luaL_Reg none[] = {{NULL, NULL}};
+    static const luaL_Reg hosts_methods[] = {{"find", hosts_find}, {NULL, NULL}};
     static const luaL_Reg bypass_methods[] = {{"contains", bypass_contains}, {NULL, NULL}};
     static const luaL_Reg bypass_meta[] = {{"__gc", bypass_gc}, {NULL, NULL}};
     static const luaL_Reg admission_meta[] = {{"__gc", admission_gc}, {NULL, NULL}};
@@ -327,6 +347,6 @@ void gostL_open_policy(lua_State *L)
     gostL_class(L, GOSTL_BYPASS, bypass_methods, bypass_meta);
     gostL_class(L, GOSTL_ADMISSION, none, admission_meta);
     gostL_class(L, GOSTL_AUTHER, none, auther_meta);
-    gostL_class(L, GOSTL_HOSTS, none, hosts_meta);
+    gostL_class(L, GOSTL_HOSTS, hosts_methods, hosts_meta);
     luaL_setfuncs(L, functions, 0);
 }

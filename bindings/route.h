@@ -17,6 +17,9 @@ void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, c
 /** Build the hooks from the table in field "on" (or nil) of the table at `index`. */
 void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks);
 
+/** The answer of an auth function is on top; {delay = seconds} makes a guesser wait. Suspends. */
+void gostL_refuse_slowly(lua_State *L);
+
 /** Which handlers and connectors were registered by scripts; NULL when none has that name. */
 const struct gost_handler_kind *gostL_script_handler(lua_State *L, const char *name);
 const struct gost_connector_kind *gostL_script_connector(lua_State *L, const char *name);

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/net/io.h"
 #include "core/net/pump.h"
+#include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
 
 #include <stdlib.h>
@@ -19,14 +20,79 @@ void gostL_push_stream(lua_State *L, struct gost_stream *s)
     *box = s;
 }
 
+/* --- streams in use -------------------------------------------------------------------------- */
+
+enum mode { READING, WRITING };
+
+/* A fiber's stay inside a call on a stream; lies on its C stack. */
+struct use {
+    struct gost_stream *stream;
+    struct gost_fiber *fiber;
+    enum mode mode;
+    bool closed;    /* somebody closed the stream meanwhile; the last user frees it */
+    uint64_t limit; /* of the fiber, to be put back then */
+    struct use *next;
+};
+
+static _Thread_local struct use *uses;
+
+bool gostL_stream_busy(const struct gost_stream *s)
+{
+    for (struct use *u = uses; u; u = u->next)
+        if (u->stream == s)
+            return true;
+    return false;
+}
+
+void gostL_stream_release(struct gost_stream *s)
+{
+    if (!s || !gostL_stream_busy(s)) {
+        gost_stream_close(s);
+        return;
+    }
+    for (struct use *u = uses; u; u = u->next)
+        if (u->stream == s && !u->closed) {
+            u->closed = true;
+            u->limit = u->fiber->limit;
+            u->fiber->limit = 0; /* its wait is over, whatever it waits for */
+            gost_fiber_wake(u->fiber);
+        }
+}
+
+/* Raises when another fiber reads (or writes) it already. */
+static void use_begin(lua_State *L, struct use *u, struct gost_stream *s, enum mode mode)
+{
+    for (struct use *other = uses; other; other = other->next)
+        if (other->stream == s && other->mode == mode)
+            luaL_error(L, "another fiber %s this stream", mode == READING ? "reads" : "writes to");
+    *u = (struct use){.stream = s, .fiber = gost_fiber_self(), .mode = mode, .next = uses};
+    uses = u;
+}
+
+/* @return rc, or GOST_ECANCELED when the stream was closed under the call */
+static long use_end(struct use *u, long rc)
+{
+    struct use **at = &uses;
+    while (*at != u)
+        at = &(*at)->next;
+    *at = u->next;
+    if (!u->closed)
+        return rc;
+    u->fiber->limit = u->limit;
+    if (!gostL_stream_busy(u->stream))
+        gost_stream_close(u->stream);
+    return gost_fail(GOST_ECANCELED, "the stream was closed");
+}
+
 /* A conn can stand wherever a stream can: both answer here. Raises when closed. */
 static struct gost_stream *check_stream(lua_State *L, int index)
 {
-    extern struct gost_stream *gostL__conn_stream(lua_State * L, int index);
     if (luaL_testudata(L, index, GOSTL_CONN))
-        return gostL__conn_stream(L, index);
+        return gostL_conn_stream(L, index);
     return gostL_check(L, index, GOSTL_STREAM);
 }
+
+/* --- methods --------------------------------------------------------------------------------- */
 
 /* stream:read([n [, seconds]]) -> bytes | "" at the end? no: nil, "eof", "eof" | nil, msg, code */
 static int read_body(lua_State *L)
@@ -37,7 +103,9 @@ static int read_body(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= 16 * 1024 * 1024, 2, "expected 1 to 16777216 bytes");
     luaL_Buffer b;
     char *room = luaL_buffinitsize(L, &b, (size_t)n);
-    ssize_t got = gost_io_read(s, room, (size_t)n, deadline);
+    struct use use;
+    use_begin(L, &use, s, READING);
+    ssize_t got = use_end(&use, gost_io_read(s, room, (size_t)n, deadline));
     if (got <= 0) {
         luaL_pushresultsize(&b, 0);
         return gostL_fail(L, got == 0 ? gost_fail_code(GOST_EOF) : (int)got);
@@ -60,7 +128,9 @@ static int read_exact_body(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= 64 * 1024 * 1024, 2, "expected 1 to 67108864 bytes");
     luaL_Buffer b;
     char *room = luaL_buffinitsize(L, &b, (size_t)n);
-    int rc = gost_io_read_exact(s, room, (size_t)n, deadline);
+    struct use use;
+    use_begin(L, &use, s, READING);
+    int rc = (int)use_end(&use, gost_io_read_exact(s, room, (size_t)n, deadline));
     luaL_pushresultsize(&b, rc == 0 ? (size_t)n : 0);
     return rc == 0 ? 1 : gostL_fail(L, rc);
 }
@@ -83,7 +153,9 @@ static int readline_body(lua_State *L)
     struct gost_stream *s = check_stream(L, 1);
     uint64_t deadline = gostL_opt_deadline(L, 2);
     char *room = lua_newuserdatauv(L, LINE_MAX_BYTES, 0);
-    ssize_t n = gost_io_decode(s, decode_line, NULL, room, LINE_MAX_BYTES, deadline);
+    struct use use;
+    use_begin(L, &use, s, READING);
+    ssize_t n = use_end(&use, gost_io_decode(s, decode_line, NULL, room, LINE_MAX_BYTES, deadline));
     if (n <= 0)
         return gostL_fail(L, n == 0 ? gost_fail_code(GOST_EOF) : (int)n);
     n--;
@@ -105,7 +177,10 @@ static int peek_body(lua_State *L)
     lua_Integer n = luaL_optinteger(L, 2, 1024);
     luaL_argcheck(L, n > 0 && n <= LINE_MAX_BYTES, 2, "expected 1 to 65536 bytes");
     char *room = lua_newuserdatauv(L, (size_t)n, 0);
-    ssize_t got = gost_io_peek(s, room, (size_t)n, gostL_opt_deadline(L, 3));
+    uint64_t deadline = gostL_opt_deadline(L, 3);
+    struct use use;
+    use_begin(L, &use, s, READING);
+    ssize_t got = use_end(&use, gost_io_peek(s, room, (size_t)n, deadline));
     if (got <= 0)
         return gostL_fail(L, got == 0 ? gost_fail_code(GOST_EOF) : (int)got);
     lua_pushlstring(L, room, (size_t)got);
@@ -123,7 +198,10 @@ static int write_body(lua_State *L)
     struct gost_stream *s = check_stream(L, 1);
     size_t n;
     const char *bytes = luaL_checklstring(L, 2, &n);
-    int rc = gost_io_write(s, bytes, n, gostL_opt_deadline(L, 3));
+    uint64_t deadline = gostL_opt_deadline(L, 3);
+    struct use use;
+    use_begin(L, &use, s, WRITING);
+    int rc = (int)use_end(&use, gost_io_write(s, bytes, n, deadline));
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);
@@ -139,7 +217,10 @@ static int stream_write(lua_State *L)
 static int shutdown_body(lua_State *L)
 {
     struct gost_stream *s = check_stream(L, 1);
-    int rc = gost_io_shutdown(s, gostL_opt_deadline(L, 2));
+    uint64_t deadline = gostL_opt_deadline(L, 2);
+    struct use use;
+    use_begin(L, &use, s, WRITING);
+    int rc = (int)use_end(&use, gost_io_shutdown(s, deadline));
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);
@@ -165,8 +246,9 @@ static int stream_unread(lua_State *L)
 static int stream_close(lua_State *L)
 {
     void **box = luaL_checkudata(L, 1, GOSTL_STREAM);
-    gost_stream_close(*box);
+    struct gost_stream *s = *box;
     *box = NULL;
+    gostL_stream_release(s);
     return 0;
 }
 
@@ -194,6 +276,8 @@ static int pipe_body(lua_State *L)
     gostL_check(L, 1, GOSTL_STREAM);
     gostL_check(L, 2, GOSTL_STREAM);
     luaL_argcheck(L, *a != *b, 2, "a stream cannot be piped into itself");
+    luaL_argcheck(L, !gostL_stream_busy(*a), 1, "another fiber uses this stream");
+    luaL_argcheck(L, !gostL_stream_busy(*b), 2, "another fiber uses this stream");
     struct script_pump *sp = calloc(1, sizeof(*sp));
     if (!sp)
         return luaL_error(L, "not enough memory");

@@ -2,18 +2,33 @@
 local core = require "gost.core"
 local objects = require "gost.objects"
 
+local sync = require "gost.sync"
+
 local gost = {
   version = core.version,
   worker = core.worker(), -- 0 in the first thread, 1 … in the others: each has its own Lua state
   json = require "gost.json",
+  yaml = require "gost.yaml",
   http = require "gost.http",
   env = os.getenv,
-  sleep = core.sleep,
-  spawn = core.spawn,
-  yield = core.yield,
   now = core.now,
+  sleep = core.sleep,
+  yield = core.yield,
+  spawn = core.spawn,
+  all = sync.all,
+  any = sync.any,
+  semaphore = sync.semaphore,
+  channel = sync.channel,
   dict = core.dict,
   counter = core.counter,
+  bucket = core.bucket,
+  cidr_set = core.cidr_set,
+  domain_set = core.domain_set,
+  hash = core.hash,
+  hmac = core.hmac,
+  equal = core.equal,
+  budget = core.budget,
+  fs = { read = core.read_file },
 }
 
 ---@type gost.Service[]
