@@ -192,7 +192,7 @@ local function flat_tls(tls)
   return flat
 end
 
-function Builder:dialer(dialer)
+function Builder.dialer(_, dialer)
   return { type = dialer.type, metadata = dialer.metadata, tls = flat_tls(dialer.tls) }
 end
 

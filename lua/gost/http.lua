@@ -110,8 +110,17 @@ local function read_body(stream, method, response, timeout, limit)
   return stream:read_exact(length, timeout)
 end
 
+---@class gost.HttpRequest
+---@field url string
+---@field method? string
+---@field headers? table<string, string>
+---@field body? string
+---@field timeout? number
+---@field chain? any
+---@field max_body? integer
+
 ---Ask a web server. Suspends.
----@param options string|{ url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, chain?: any, max_body?: integer }
+---@param options string|gost.HttpRequest
 ---@return gost.HttpResponse? response
 ---@return string? message
 ---@return string? code
