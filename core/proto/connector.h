@@ -8,6 +8,7 @@
 #include "core/proto/conn.h"
 
 struct gost_connector;
+struct gost_remote;
 
 /**
  * How a connector gets a way for datagrams beside its stream, for nodes that relay datagrams as such:
@@ -45,6 +46,14 @@ struct gost_connector_kind {
     int (*connect_packet)(struct gost_connector *c, struct gost_stream **io,
                           const struct gost_request *request, struct gost_packet_carrier *carrier,
                           uint64_t deadline, struct gost_packet **out);
+    /**
+     * Ask the node to listen at `request`'s address and to carry visitors here; suspends. NULL: it
+     * cannot.
+     * @param io  on success it belongs to `*out` and is NULL; on failure the caller closes it
+     * @return as connect
+     */
+    int (*bind)(struct gost_connector *c, struct gost_stream **io, const struct gost_request *request,
+                uint64_t deadline, struct gost_remote **out);
     void (*destroy)(struct gost_connector *c);
 };
 

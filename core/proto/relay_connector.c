@@ -7,13 +7,16 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/relay_bind.h"
 #include "core/proto/relay_stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct relay_settings {
     int64_t timeout;
     bool nodelay;
+    struct gost_mux_options mux;
 };
 
 static const struct gost_option options[] = {
@@ -26,22 +29,31 @@ static const struct gost_option options[] = {
      .offset = offsetof(struct relay_settings, nodelay),
      .help = "send the request at once and wait for the response, instead of sending it with the "
              "first bytes (or after 5 ms)"},
+    GOST_MUX_OPTIONS(struct relay_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
 
 enum { REQUEST_MAX = 2048 }; /* credentials, an address and a network fit with ease */
 
+static int add_credentials(struct gost_connector *c, struct gost_relay *m)
+{
+    if (!c->user)
+        return 0;
+    m->has_auth = true;
+    if (gost_slice_copy(gost_slice(c->user), m->auth.user, sizeof(m->auth.user)) &&
+        gost_slice_copy(gost_slice(c->password ? c->password : ""), m->auth.password,
+                        sizeof(m->auth.password)))
+        return 0;
+    return gost_fail(GOST_EAUTH, "user or password over 255 bytes");
+}
+
 /* @return bytes of the request, or a negative code */
 static int encode(struct gost_connector *c, const struct gost_request *request, uint8_t *bytes)
 {
     struct gost_relay m = {.code = GOST_RELAY_CONNECT};
-    if (c->user) {
-        m.has_auth = true;
-        if (!gost_slice_copy(gost_slice(c->user), m.auth.user, sizeof(m.auth.user)) ||
-            !gost_slice_copy(gost_slice(c->password ? c->password : ""), m.auth.password,
-                             sizeof(m.auth.password)))
-            return gost_fail(GOST_EAUTH, "user or password over 255 bytes");
-    }
+    int rc = add_credentials(c, &m);
+    if (rc != 0)
+        return rc;
     if (request->network == GOST_UNIX) {
         m.has_network = true;
         m.network = GOST_RELAY_UNIX;
@@ -89,9 +101,37 @@ static int relay_connect(struct gost_connector *c, struct gost_stream **io,
     return rc;
 }
 
+static int relay_bind(struct gost_connector *c, struct gost_stream **io,
+                      const struct gost_request *request, uint64_t deadline,
+                      struct gost_remote **out)
+{
+    const struct relay_settings *s = c->settings;
+    struct gost_relay m = {.code = GOST_RELAY_BIND, .has_network = true};
+    struct gost_addr addr = request->addr;
+    if (request->network == GOST_UDP)
+        return gost_fail(GOST_ENOTSUP, "the relay connector cannot listen for datagrams");
+    m.network = request->network == GOST_UNIX ? GOST_RELAY_UNIX : GOST_RELAY_TCP;
+    if (!addr.host[0]) /* GOST 3.3 garbles ":port"; this is what it understands */
+        strcpy(addr.host, "0.0.0.0");
+    gost_relay_add_addr(&m, &addr);
+    int rc = add_credentials(c, &m);
+    if (rc == 0)
+        rc = gost__relay_bind(io, &m, &s->mux, gost__deadline_within(deadline, s->timeout), out);
+    explicit_bzero(&m.auth, sizeof(m.auth));
+    return rc;
+}
+
+static int relay_init(struct gost_connector *c)
+{
+    const struct relay_settings *s = c->settings;
+    return gost_mux_options_check(&s->mux);
+}
+
 const struct gost_connector_kind gost__relay_connector = {
     .name = "relay",
     .help = "GOST's relay protocol",
     .options = {options, sizeof(struct relay_settings)},
+    .init = relay_init,
     .connect = relay_connect,
+    .bind = relay_bind,
 };

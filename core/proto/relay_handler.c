@@ -7,6 +7,7 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/relay_bind.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@ struct relay_settings {
     struct gost_handshake_settings handshake;
     bool nodelay;
     bool unix_targets;
+    bool bind;
+    struct gost_mux_options mux;
 };
 
 static const struct gost_option options[] = {
@@ -27,6 +30,11 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct relay_settings, unix_targets),
      .help = "let clients connect to Unix sockets of this host"},
+    {.key = "bind",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct relay_settings, bind),
+     .help = "let clients listen on this host, for reverse tunnels"},
+    GOST_MUX_OPTIONS(struct relay_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
 
@@ -107,7 +115,9 @@ static int check(struct gost_handler *h, struct gost_conn *c, const struct gost_
     if (c->ops->has_forwarder(c))
         return 0;
     if (command == GOST_RELAY_BIND)
-        return refuse(c, GOST_RELAY_FORBIDDEN, gost_fail(GOST_ENOTSUP, "relay: BIND"));
+        return s->bind ? 0
+                       : refuse(c, GOST_RELAY_FORBIDDEN,
+                                gost_fail(GOST_EDENIED, "relay: BIND needs bind=true"));
     if (command > GOST_RELAY_CONNECT)
         return refuse(c, GOST_RELAY_BAD_REQUEST,
                       gost_fail(GOST_EPROTO, "relay: command %u", command));
@@ -134,6 +144,28 @@ static int serve_connect(struct gost_conn *c, const struct gost_request *request
     return rc;
 }
 
+static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct gost_request *request)
+{
+    const struct relay_settings *s = h->settings;
+    struct gost_publication *p;
+    uint8_t bytes[512];
+    int rc = gost__publication_new(&request->addr, request->network, &p);
+    if (rc != 0)
+        return refuse(c, GOST_RELAY_UNAVAILABLE, gost_fail_at(rc, "bind"));
+    size_t n = gost__relay_bind_reply(bytes, sizeof(bytes), gost__publication_addr(p));
+    rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
+    if (rc == 0)
+        return gost__publish(c, p, &s->mux, &gost__relay_announcement);
+    gost__publication_delete(p);
+    return rc;
+}
+
+static int init(struct gost_handler *h)
+{
+    const struct relay_settings *s = h->settings;
+    return gost_mux_options_check(&s->mux);
+}
+
 static int serve(struct gost_handler *h, struct gost_conn *c)
 {
     const struct relay_settings *s = h->settings;
@@ -147,12 +179,16 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     if (rc != 0)
         return refuse(c, GOST_RELAY_UNAUTHORIZED, rc);
     rc = check(h, c, &m, &request);
-    return rc == 0 ? serve_connect(c, &request) : rc;
+    if (rc != 0)
+        return rc;
+    bool bind = (m.code & GOST_RELAY_COMMAND_MASK) == GOST_RELAY_BIND && !c->ops->has_forwarder(c);
+    return bind ? serve_bind(h, c, &request) : serve_connect(c, &request);
 }
 
 const struct gost_handler_kind gost__relay_handler = {
     .name = "relay",
     .help = "GOST's relay protocol",
     .options = {options, sizeof(struct relay_settings)},
+    .init = init,
     .serve = serve,
 };

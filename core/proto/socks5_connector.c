@@ -8,12 +8,14 @@
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
 #include "core/proto/socks5.h"
+#include "core/proto/socks5_bind.h"
 
 #include <string.h>
 
 struct socks5_settings {
     int64_t timeout;
     bool notls;
+    struct gost_mux_options mux;
 };
 
 static const struct gost_option options[] = {
@@ -25,6 +27,7 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct socks5_settings, notls),
      .help = "do not offer GOST's TLS inside of SOCKS5"},
+    GOST_MUX_OPTIONS(struct socks5_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
 
@@ -115,26 +118,55 @@ static int refusal(uint8_t code)
     return gost_fail(rc, "SOCKS5: %s", gost_socks5_code_text(code));
 }
 
+/* Negotiate, send one request and read the reply to it. */
+static int ask(struct gost_connector *c, struct gost_stream **io,
+               const struct gost_socks5_request *wanted, struct gost_socks5_reply *reply,
+               uint64_t deadline)
+{
+    uint8_t bytes[GOST_SOCKS5_REQUEST_MAX];
+    int rc = negotiate(c, io, deadline);
+    size_t n = gost_socks5_request_encode(bytes, sizeof(bytes), wanted);
+    if (rc == 0)
+        rc = gost_io_write(*io, bytes, n, deadline);
+    if (rc == 0)
+        rc = gost__socks5_receive(*io, decode_reply, reply, bytes, sizeof(bytes), deadline);
+    return rc == 0 && reply->code != GOST_SOCKS5_OK ? refusal(reply->code) : rc;
+}
+
+static int socks5_bind(struct gost_connector *c, struct gost_stream **io,
+                       const struct gost_request *request, uint64_t deadline,
+                       struct gost_remote **out)
+{
+    const struct socks5_settings *s = c->settings;
+    struct gost_socks5_request wanted = {.command = GOST_SOCKS5_MUX_BIND, .addr = request->addr};
+    struct gost_socks5_reply reply;
+    if (request->network != GOST_TCP)
+        return gost_fail(GOST_ENOTSUP, "the socks5 connector cannot listen for %s",
+                         gost_network_name(request->network));
+    if (!wanted.addr.host[0])
+        strcpy(wanted.addr.host, "0.0.0.0");
+    int rc = ask(c, io, &wanted, &reply, gost__deadline_within(deadline, s->timeout));
+    return rc == 0 ? gost__socks5_remote(io, &reply.addr, &s->mux, out) : gost_fail_at(rc, "bind");
+}
+
+static int socks5_init(struct gost_connector *c)
+{
+    const struct socks5_settings *s = c->settings;
+    return gost_mux_options_check(&s->mux);
+}
+
 static int socks5_connect(struct gost_connector *c, struct gost_stream **io,
                           const struct gost_request *request, uint64_t deadline)
 {
     const struct socks5_settings *s = c->settings;
     struct gost_socks5_request wanted = {.command = GOST_SOCKS5_CONNECT, .addr = request->addr};
     struct gost_socks5_reply reply;
-    uint8_t bytes[GOST_SOCKS5_REQUEST_MAX];
     if (request->network != GOST_TCP)
         return gost_fail(GOST_ENOTSUP, "the socks5 connector cannot reach %s targets",
                          gost_network_name(request->network));
     if (!wanted.addr.host[0]) /* "this host", as the node sees it */
         strcpy(wanted.addr.host, "127.0.0.1");
-    deadline = gost__deadline_within(deadline, s->timeout);
-    int rc = negotiate(c, io, deadline);
-    size_t n = gost_socks5_request_encode(bytes, sizeof(bytes), &wanted);
-    if (rc == 0)
-        rc = gost_io_write(*io, bytes, n, deadline);
-    if (rc == 0)
-        rc = gost__socks5_receive(*io, decode_reply, &reply, bytes, sizeof(bytes), deadline);
-    return rc == 0 && reply.code != GOST_SOCKS5_OK ? refusal(reply.code) : rc;
+    return ask(c, io, &wanted, &reply, gost__deadline_within(deadline, s->timeout));
 }
 
 static void destroy(struct gost_connector *c)
@@ -147,6 +179,8 @@ const struct gost_connector_kind gost__socks5_connector = {
     .aliases = "socks",
     .help = "SOCKS5 proxy",
     .options = {options, sizeof(struct socks5_settings)},
+    .init = socks5_init,
     .connect = socks5_connect,
+    .bind = socks5_bind,
     .destroy = destroy,
 };

@@ -8,12 +8,16 @@
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
 #include "core/proto/socks5.h"
+#include "core/proto/socks5_bind.h"
 
 #include <string.h>
 
 struct socks5_settings {
     struct gost_handshake_settings handshake;
     bool notls;
+    bool bind;
+    char *public_addr;
+    struct gost_mux_options mux;
 };
 
 static const struct gost_option options[] = {
@@ -22,6 +26,16 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct socks5_settings, notls),
      .help = "do not accept GOST's TLS inside of SOCKS5"},
+    {.key = "bind",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct socks5_settings, bind),
+     .help = "let clients listen on this host (BIND)"},
+    {.key = "socks.publicAddr",
+     .aliases = "publicAddr",
+     .type = GOST_OPT_STRING,
+     .offset = offsetof(struct socks5_settings, public_addr),
+     .help = "the host that clients are told for BIND; not given: the address they reached"},
+    GOST_MUX_OPTIONS(struct socks5_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
 
@@ -137,6 +151,25 @@ static int serve_connect(struct gost_handler *h, struct gost_conn *c, const stru
     return rc;
 }
 
+static int serve_bind(struct gost_handler *h, struct gost_conn *c,
+                      const struct gost_socks5_request *request)
+{
+    const struct socks5_settings *s = h->settings;
+    if (!s->bind) {
+        answer(c, GOST_SOCKS5_NOT_ALLOWED, NULL);
+        return gost_fail(GOST_EDENIED, "SOCKS5: BIND needs bind=true");
+    }
+    if (request->command == GOST_SOCKS5_BIND)
+        return gost__socks5_serve_bind(c, &request->addr, s->public_addr);
+    return gost__socks5_serve_mux_bind(c, &request->addr, s->public_addr, &s->mux);
+}
+
+static int init(struct gost_handler *h)
+{
+    const struct socks5_settings *s = h->settings;
+    return gost_mux_options_check(&s->mux);
+}
+
 static int serve(struct gost_handler *h, struct gost_conn *c)
 {
     const struct socks5_settings *s = h->settings;
@@ -150,6 +183,8 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
         return rc;
     if (request.command == GOST_SOCKS5_CONNECT)
         return serve_connect(h, c, &request.addr);
+    if (request.command == GOST_SOCKS5_BIND || request.command == GOST_SOCKS5_MUX_BIND)
+        return serve_bind(h, c, &request);
     answer(c, GOST_SOCKS5_BAD_COMMAND, NULL);
     return gost_fail(GOST_ENOTSUP, "SOCKS5 command 0x%02x", request.command);
 }
@@ -164,6 +199,7 @@ const struct gost_handler_kind gost__socks5_handler = {
     .aliases = "socks",
     .help = "SOCKS5 proxy",
     .options = {options, sizeof(struct socks5_settings)},
+    .init = init,
     .serve = serve,
     .destroy = destroy,
 };
