@@ -33,8 +33,9 @@ static int pem_open(const char *what, const char *path, BIO **out)
 static int pem_fail(const char *what, const char *path, const char *missing)
 {
     unsigned long e = ERR_peek_error();
-    bool absent = (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE) ||
-                  ERR_GET_REASON(e) == ERR_R_UNSUPPORTED; /* OpenSSL's word for "no decoder found it" */
+    bool absent =
+        (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE) ||
+        ERR_GET_REASON(e) == ERR_R_UNSUPPORTED; /* OpenSSL's word for "no decoder found it" */
     const char *why = absent || e == 0 ? missing : ERR_reason_error_string(e);
     int rc = gost_fail(GOST_ECONFIG, "%s %s: %s", what, path, why ? why : "cannot be read");
     ERR_clear_error();

@@ -1,5 +1,6 @@
 /**
- * Certificates: a certificate with its key and chain, from files, generated, or the process's default.
+ * Certificates: a certificate with its key and chain, from files, generated, or the process's
+ * default.
  *
  * All of it may be called from any thread; a struct gost_cert never changes once made.
  */
@@ -17,8 +18,8 @@ struct gost_cert {
     atomic_uint refs;
     X509 *leaf;
     EVP_PKEY *key;
-    STACK_OF(X509) *chain; /**< intermediates, may be empty; never NULL */
-    X509_STORE *client_ca; /**< a server that shows it demands certificates of these; NULL: none */
+    STACK_OF(X509) * chain; /**< intermediates, may be empty; never NULL */
+    X509_STORE *client_ca;  /**< a server that shows it demands certificates of these; NULL: none */
 };
 
 /**
@@ -29,7 +30,8 @@ struct gost_cert {
  */
 int gost_cert_load(const char *cert_file, const char *key_file, struct gost_cert **out);
 
-/** Load trusted roots from a PEM file. @return 0, or as gost_cert_load; free with X509_STORE_free */
+/** Load trusted roots from a PEM file. @return 0, or as gost_cert_load; free with X509_STORE_free
+ */
 int gost_cert_load_roots(const char *ca_file, X509_STORE **out);
 
 struct gost_cert *gost_cert_ref(struct gost_cert *c);
@@ -59,8 +61,8 @@ extern const struct gost_options gost_cert_options;
 int gost_cert_generate(const struct gost_cert_settings *s, struct gost_cert **out);
 
 /**
- * Make the default certificate now, with these settings; it replaces the one that was there. Servers
- * built before keep theirs.
+ * Make the default certificate now, with these settings; it replaces the one that was there.
+ * Servers built before keep theirs.
  * @return 0, or a negative code with diag when files were named and cannot be used
  */
 int gost_cert_default_set(const struct gost_cert_settings *s);

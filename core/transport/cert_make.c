@@ -16,7 +16,8 @@ static const char *or_else(const char *text, const char *otherwise)
 static bool set_serial(X509 *x)
 {
     unsigned char bytes[16];
-    BIGNUM *bn = RAND_bytes(bytes, sizeof(bytes)) == 1 ? BN_bin2bn(bytes, sizeof(bytes), NULL) : NULL;
+    BIGNUM *bn =
+        RAND_bytes(bytes, sizeof(bytes)) == 1 ? BN_bin2bn(bytes, sizeof(bytes), NULL) : NULL;
     bool ok = bn && BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x));
     BN_free(bn);
     return ok;
@@ -27,8 +28,8 @@ static bool set_names(X509 *x, const char *organization, const char *common_name
     X509_NAME *name = X509_get_subject_name(x);
     return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)organization,
                                       -1, -1, 0) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                                      (const unsigned char *)common_name, -1, -1, 0) &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                      -1, -1, 0) &&
            X509_set_issuer_name(x, name);
 }
 
@@ -95,7 +96,8 @@ int gost_cert_generate(const struct gost_cert_settings *s, struct gost_cert **ou
     X509 *x = c->leaf = X509_new();
     if (c->key && x && X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
         set_names(x, or_else(s->organization, "GOST"), name) && set_validity(x, s->validity) &&
-        X509_set_pubkey(x, c->key) && add_extensions(x, name) && X509_sign(x, c->key, EVP_sha256())) {
+        X509_set_pubkey(x, c->key) && add_extensions(x, name) &&
+        X509_sign(x, c->key, EVP_sha256())) {
         *out = c;
         return 0;
     }

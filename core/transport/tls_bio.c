@@ -9,7 +9,7 @@
 enum {
     HEADER = 5,
     CIPHERTEXT_MAX = GOST__TLS_PLAIN_MAX + 2048, /* RFC 5246 section 6.2.3 */
-    FETCH_SIZE = 32 * 1024, /* more than one record, whatever its size */
+    FETCH_SIZE = 32 * 1024,                      /* more than one record, whatever its size */
     GATHER_MAX = GOST_SCRATCH_SIZE,
 };
 

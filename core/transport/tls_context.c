@@ -107,8 +107,9 @@ static int set_client_trust(SSL_CTX *ctx, const struct gost_tls_settings *s)
     } else {
         rc = trust_system(ctx);
     }
-    X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx),
+                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, gost__tls_on_verify);
     return rc;
 }
@@ -168,7 +169,8 @@ static int set_protocol(SSL_CTX *ctx, const struct gost_tls_settings *s, bool se
     max = max ? max : TLS1_3_VERSION;
     if (min > max)
         return gost_fail(GOST_ECONFIG, "tls: minVersion is above maxVersion");
-    /* Level 1 takes RSA keys of 1024 bits, as GOST does; the old protocols need SHA-1 signatures. */
+    /* Level 1 takes RSA keys of 1024 bits, as GOST does; the old protocols need SHA-1 signatures.
+     */
     SSL_CTX_set_security_level(ctx, min < TLS1_2_VERSION ? 0 : server ? 1 : 2);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
@@ -251,7 +253,8 @@ static int copy_names(struct gost_tls_context *c, const struct gost_tls_settings
     return 0;
 }
 
-/* OpenSSL keeps the name in a session, and thus knows it after a resumption, only if it was taken. */
+/* OpenSSL keeps the name in a session, and thus knows it after a resumption, only if it was taken.
+ */
 static int accept_server_name(SSL *ssl, int *alert, void *arg)
 {
     (void)ssl, (void)alert, (void)arg;

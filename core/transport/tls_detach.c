@@ -24,7 +24,8 @@ static void on_key(const SSL *ssl, const char *line)
 }
 
 /* Count records under each key, to know the numbers to go on with. */
-static void on_message(int sent, int version, int type, const void *buf, size_t n, SSL *ssl, void *arg)
+static void on_message(int sent, int version, int type, const void *buf, size_t n, SSL *ssl,
+                       void *arg)
 {
     struct gost__tls *t = gost__tls_of(ssl);
     enum gost_side side = sent ? GOST_WRITER : GOST_READER;
@@ -80,7 +81,8 @@ static bool records_setup(struct gost__tls_records *r, struct gost__tls *t)
 
 int gost__tls_detach(struct gost__tls *t)
 {
-    const struct gost__tls_suite *suite = gost__tls_suite_of(t->ssl);
+    const struct gost__tls_suite *suite =
+        gost__tls_suite_of((uint32_t)SSL_CIPHER_get_id(SSL_get_current_cipher(t->ssl)));
     struct gost__tls_shake *shake = t->shake;
     if (!suite || !shake || !shake->have[GOST_READER] || !shake->have[GOST_WRITER])
         return 0;
@@ -94,7 +96,8 @@ int gost__tls_detach(struct gost__tls *t)
         return gost__tls_break(t, gost_fail(GOST_ETLS, "tls: cipher failure"));
     }
     t->records = r;
-    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
+    SSL_set_shutdown(t->ssl,
+                     SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
     SSL_free(t->ssl);
     t->ssl = NULL;
     gost__tls_shake_delete(t);

@@ -88,14 +88,14 @@ static void cert_names(X509 *x, char *buf, size_t size)
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         if (g->type != GEN_DNS)
             continue;
-        int put = snprintf(buf + n, size - n, "%s%.*s", n ? ", " : "",
-                           ASN1_STRING_length(g->d.dNSName),
-                           (const char *)ASN1_STRING_get0_data(g->d.dNSName));
+        int put =
+            snprintf(buf + n, size - n, "%s%.*s", n ? ", " : "", ASN1_STRING_length(g->d.dNSName),
+                     (const char *)ASN1_STRING_get0_data(g->d.dNSName));
         n += put > 0 ? (size_t)put : 0;
     }
     GENERAL_NAMES_free(names);
-    if (n == 0 && X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, buf,
-                                            (int)size) <= 0)
+    if (n == 0 &&
+        X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, buf, (int)size) <= 0)
         snprintf(buf, size, "nobody");
     for (char *p = buf; *p; p++) /* the peer's text goes to logs */
         if ((unsigned char)*p < ' ' || *p == 0x7f)

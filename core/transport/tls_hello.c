@@ -11,7 +11,8 @@ static size_t get16(const unsigned char *p)
     return (size_t)p[0] << 8 | p[1];
 }
 
-/* The name in a server_name extension (RFC 6066 section 3); OpenSSL itself parses it again later. */
+/* The name in a server_name extension (RFC 6066 section 3); OpenSSL itself parses it again later.
+ */
 static void read_server_name(SSL *ssl, char *name)
 {
     const unsigned char *p;
@@ -36,7 +37,8 @@ static void read_alpn(SSL *ssl, struct gost_tls_hello *hello)
 {
     const unsigned char *p;
     size_t n;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p, &n) &&
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p,
+                                  &n) &&
         n > 2 && get16(p) == n - 2) {
         hello->alpn = p + 2;
         hello->alpn_len = n - 2;
@@ -97,7 +99,8 @@ int gost__tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_le
                 return SSL_TLSEXT_ERR_OK;
             }
             /* as GOST's: a client of HTTP/1.1 alone is let in, without a protocol agreed on */
-            fallback = fallback || (is_protocol(ours, "h2") && is_protocol(offered + k, "http/1.1"));
+            fallback =
+                fallback || (is_protocol(ours, "h2") && is_protocol(offered + k, "http/1.1"));
         }
     }
     return fallback ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_ALERT_FATAL;

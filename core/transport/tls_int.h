@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 
 enum {
-    GOST__TLS_PLAIN_MAX = 16384, /**< bytes of data in one record */
+    GOST__TLS_PLAIN_MAX = 16384,       /**< bytes of data in one record */
     GOST__TLS_ROOM_START = 128 * 1024, /**< data that the first write may take */
-    GOST__TLS_SECRET_MAX = 48,   /**< the longest hash of a suite: SHA-384 */
-    GOST__TLS_SESSIONS = 64,     /**< that a client context remembers */
+    GOST__TLS_SECRET_MAX = 48,         /**< the longest hash of a suite: SHA-384 */
+    GOST__TLS_SESSIONS = 64,           /**< that a client context remembers */
 };
 
 struct gost__tls_session {
@@ -33,7 +33,7 @@ struct gost_tls_context {
     uint8_t *alpn; /**< a server's list, as on the wire */
     size_t alpn_len;
     bool alpn_set;
-    pthread_mutex_t mutex; /**< guards what follows */
+    pthread_mutex_t mutex;                                 /**< guards what follows */
     struct gost__tls_session sessions[GOST__TLS_SESSIONS]; /**< the client's, oldest first */
     unsigned session_count;
 };
@@ -41,11 +41,11 @@ struct gost_tls_context {
 /** What only lives as long as OpenSSL may still touch keys; freed when the layer detached. */
 struct gost__tls_shake {
     uint8_t secret[2][GOST__TLS_SECRET_MAX]; /**< application traffic, by enum gost_side */
-    bool have[2];        /**< they are known */
-    uint64_t records[2]; /**< read and written under them */
+    bool have[2];                            /**< they are known */
+    uint64_t records[2];                     /**< read and written under them */
     uint64_t session_key;
-    bool got_session;    /**< client: the server sent a ticket */
-    char *refusal;       /**< what the certificate check found, in our words, or NULL */
+    bool got_session; /**< client: the server sent a ticket */
+    char *refusal;    /**< what the certificate check found, in our words, or NULL */
 };
 
 /** One direction of a TLS 1.3 connection whose records we seal and open by ourselves. */
@@ -61,7 +61,7 @@ struct gost__tls_records {
     struct gost__tls_key key[2]; /**< by enum gost_side */
     const struct gost__tls_suite *suite;
     const char *cipher_name;
-    char *names;           /**< "alpn\0server name\0", or NULL when both are empty */
+    char *names; /**< "alpn\0server name\0", or NULL when both are empty */
     bool resumed;
     bool update_asked;     /**< the peer wants our next key before our next data */
     uint8_t message[5];    /**< head of the handshake message that is coming in */
@@ -72,33 +72,34 @@ struct gost__tls_records {
 struct gost__tls {
     struct gost_stream base;
     struct gost_tls_context *context;
-    SSL *ssl;                         /**< NULL once `records` took over */
+    SSL *ssl; /**< NULL once `records` took over */
     struct gost__tls_records *records;
     struct gost__tls_shake *shake;
-    struct gost_waker below[2];       /**< ours, installed in the stream below, by enum gost_side */
-    struct gost_waker *waker[2];      /**< the user's */
+    struct gost_waker below[2];  /**< ours, installed in the stream below, by enum gost_side */
+    struct gost_waker *waker[2]; /**< the user's */
 
-    /* Incoming: bytes from below that are not consumed yet. They lie in `kept`, and in scratch memory
-     * while a read runs. First `plain` bytes of data, then `skip` to be dropped, then records. */
+    /* Incoming: bytes from below that are not consumed yet. They lie in `kept`, and in scratch
+     * memory while a read runs. First `plain` bytes of data, then `skip` to be dropped, then
+     * records. */
     uint8_t *in;
     uint32_t in_len;
     uint32_t plain, skip;
-    uint32_t record_left; /**< of the record that OpenSSL is taking */
+    uint32_t record_left;  /**< of the record that OpenSSL is taking */
     uint32_t idle_records; /**< in a row that carried no data */
     uint8_t *kept;
 
     /* Outgoing: sealed bytes that the stream below did not take. */
     uint8_t *pending;
     uint32_t pending_from, pending_len;
-    uint32_t room;      /**< how much data one write takes; shrinks when the peer is slow */
-    uint8_t *gather;    /**< where sealed bytes go while a write runs, or NULL: to `pending` */
+    uint32_t room;   /**< how much data one write takes; shrinks when the peer is slow */
+    uint8_t *gather; /**< where sealed bytes go while a write runs, or NULL: to `pending` */
     uint32_t gathered;
 
-    char *story;        /**< of `failed` */
-    int failed;         /**< the connection is broken: every call answers this */
+    char *story; /**< of `failed` */
+    int failed;  /**< the connection is broken: every call answers this */
     bool established;
-    bool in_eof;        /**< the peer ended its direction */
-    bool shut;          /**< we ended ours */
+    bool in_eof;         /**< the peer ended its direction */
+    bool shut;           /**< we ended ours */
     bool read_for_write; /**< the writer waits for something to read */
     bool write_for_read; /**< the reader waits until something can be written */
 };
@@ -195,7 +196,8 @@ void gost__tls_session_renewed(struct gost__tls *t);
 /** @return the protocol number of a name like VersionTLS12, or 0 */
 int gost__tls_version(const char *name);
 
-/** Set those of the named suites that OpenSSL has; the others are warned about. @return 0 or GOST_ENOMEM */
+/** Set those of the named suites that OpenSSL has; the others are warned about. @return 0 or
+ * GOST_ENOMEM */
 int gost__tls_set_suites(SSL_CTX *ctx, const struct gost_strings *names);
 
 /* --- tls_detach.c: taking TLS 1.3 over from OpenSSL */
@@ -221,8 +223,8 @@ struct gost__tls_suite {
     EVP_CIPHER *cipher; /**< fetched once */
 };
 
-/** The suite of a finished handshake, or NULL when it is none that we can do by ourselves. */
-const struct gost__tls_suite *gost__tls_suite_of(const SSL *ssl);
+/** The suite of that id, or NULL when it is none that we can do by ourselves. */
+const struct gost__tls_suite *gost__tls_suite_of(uint32_t id);
 
 /** Make key and nonce from k->secret. @return false when the cipher fails */
 bool gost__tls_key_setup(const struct gost__tls_suite *s, struct gost__tls_key *k, bool sealing);
@@ -239,7 +241,8 @@ size_t gost__tls_records_read(struct gost__tls *t, uint8_t *buf, size_t n);
  * Seal up to `max` bytes of data into t->gather.
  * @return bytes taken, or a negative code (broken)
  */
-ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, int count, size_t max);
+ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, int count,
+                                size_t max);
 
 /** Seal a close_notify into the pending output. @return 0 or a negative code */
 int gost__tls_records_close(struct gost__tls *t);

@@ -134,7 +134,8 @@ ssize_t gost__tls_read(struct gost_stream *base, void *buf, size_t n)
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-/* One record's worth of data in one piece: OpenSSL takes no lists. `stage` is used for small pieces. */
+/* One record's worth of data in one piece: OpenSSL takes no lists. `stage` is used for small
+ * pieces. */
 static const uint8_t *next_piece(const struct iovec **iov, size_t *at, const struct iovec *end,
                                  uint8_t *stage, size_t max, size_t *n)
 {
@@ -238,7 +239,8 @@ ssize_t gost__tls_writev(struct gost_stream *base, const struct iovec *iov, int 
         return 0;
     uint8_t *scratch = t->gather = gost_scratch_take();
     t->gathered = 0;
-    rc = t->records ? gost__tls_records_write(t, iov, count, total) : ssl_write(t, iov, count, total);
+    rc = t->records ? gost__tls_records_write(t, iov, count, total)
+                    : ssl_write(t, iov, count, total);
     t->gather = NULL;
     if (rc > 0) {
         int sent = send_gathered(t, scratch);

@@ -16,11 +16,10 @@ static void fetch_ciphers(void)
         suites[i].cipher = EVP_CIPHER_fetch(NULL, suites[i].cipher_name, NULL);
 }
 
-const struct gost__tls_suite *gost__tls_suite_of(const SSL *ssl)
+const struct gost__tls_suite *gost__tls_suite_of(uint32_t id)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, fetch_ciphers);
-    uint32_t id = (uint32_t)SSL_CIPHER_get_id(SSL_get_current_cipher(ssl));
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
         if (suites[i].id == id && suites[i].cipher)
             return &suites[i];

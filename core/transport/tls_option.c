@@ -24,7 +24,8 @@ static const struct gost_option table[] = {
      .aliases = "ca tls.caFile tls.ca",
      .type = GOST_OPT_PATH,
      .offset = FIELD(ca_file),
-     .help = "PEM file with roots: a server demands client certificates, a client verifies the chain"},
+     .help =
+         "PEM file with roots: a server demands client certificates, a client verifies the chain"},
     {.key = "secure",
      .aliases = "tls.secure",
      .type = GOST_OPT_BOOL,
@@ -102,7 +103,7 @@ static const char *standard_name(const char *name)
 }
 
 /* Among all that OpenSSL can do below TLS 1.3, the one of that name. */
-static const char *openssl_name(STACK_OF(SSL_CIPHER) *all, const char *name)
+static const char *openssl_name(STACK_OF(SSL_CIPHER) * all, const char *name)
 {
     name = standard_name(name);
     for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {

@@ -1,5 +1,6 @@
 /*
- * The record layer of TLS 1.3 (RFC 8446 section 5), for connections whose handshake OpenSSL has done.
+ * The record layer of TLS 1.3 (RFC 8446 section 5), for connections whose handshake OpenSSL has
+ * done.
  *
  * OpenSSL's connection object costs some 14 KiB and copies each byte twice. Nothing of it is needed
  * once both sides have their keys, except to open and seal records and to obey a key update: so we
@@ -241,7 +242,8 @@ static size_t open_record(struct gost__tls *t, size_t size, uint8_t *out)
     }
     size_t n = size - HEADER - TAG;
     if (!cipher_begin(k, in, false) ||
-        EVP_CIPHER_CTX_ctrl(k->cipher, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(in + HEADER + n)) != 1 ||
+        EVP_CIPHER_CTX_ctrl(k->cipher, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(in + HEADER + n)) !=
+            1 ||
         EVP_CipherUpdate(k->cipher, out, &done, in + HEADER, (int)n) != 1 ||
         EVP_CipherFinal_ex(k->cipher, out + n, &done) != 1) {
         ERR_clear_error();
@@ -257,8 +259,8 @@ static size_t open_record(struct gost__tls *t, size_t size, uint8_t *out)
 
 static bool size_is_fine(struct gost__tls *t, size_t size)
 {
-    if (size < HEADER + 1 + TAG || size > HEADER + SEALED_MAX || t->in[0] > SSL3_RT_APPLICATION_DATA ||
-        t->in[0] < SSL3_RT_CHANGE_CIPHER_SPEC) {
+    if (size < HEADER + 1 + TAG || size > HEADER + SEALED_MAX ||
+        t->in[0] > SSL3_RT_APPLICATION_DATA || t->in[0] < SSL3_RT_CHANGE_CIPHER_SPEC) {
         refuse(t, SSL_AD_RECORD_OVERFLOW, "a record of a wrong size");
         return false;
     }
