@@ -50,7 +50,7 @@ struct gost_conn_ops {
     /**
      * Would dial still let the client go there? Asked before an open upstream connection carries one
      * more request: the policies alone, nothing is connected; suspends. NULL: as dial said.
-     * @return 0, or GOST_EDENIED with diag
+     * @return 0; GOST_EDENIED with diag; or another negative code: dial anew
      */
     int (*allow)(struct gost_conn *c, const struct gost_request *request);
     /**

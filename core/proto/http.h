@@ -11,6 +11,7 @@
 #include "core/codec/chunked.h"
 #include "core/codec/http1_body.h"
 #include "core/proto/handler.h"
+#include "core/transport/tls.h"
 
 /* --- reading (http_reader.c) -------------------------------------------------------------- */
 
@@ -102,7 +103,8 @@ enum gost__http_probe { PROBE_NONE, PROBE_CODE, PROBE_WEB, PROBE_HOST, PROBE_FIL
 /** What is derived from the settings. */
 struct gost__http_state {
     enum gost__http_probe probe;
-    const char *probe_value; /**< in the settings */
+    const char *probe_value;      /**< in the settings */
+    struct gost_tls_context *tls; /**< owned; for a decoy over https, else NULL */
 };
 
 /** Whom a request is for. */
@@ -159,6 +161,8 @@ int gost__http_refuse(struct gost__http *x, int status, const char *extra, int r
 
 /** Answer a client that did not authenticate: 407, or what probe resistance says (http_probe.c). */
 int gost__http_challenge(struct gost__http *x, const struct gost__http_where *w, int rc);
+
+/** Check the settings. @return 0 or GOST_ECONFIG; state->tls may be set in either case */
 int gost__http_probe_init(struct gost__http_state *state, const struct gost__http_settings *s);
 
 /** Forward a plain request and its answer (http_forward.c). @return 0 or a negative code */

@@ -59,9 +59,13 @@ static bool is_self(struct gost__http *x)
 static int reach(struct gost__http *x, const struct gost_request *request, bool relative)
 {
     const struct gost_conn_ops *ops = x->c->ops;
-    x->reused = fits(x, &request->addr);
-    if (x->reused)
-        return ops->allow ? ops->allow(x->c, request) : 0;
+    x->reused = false;
+    if (fits(x, &request->addr)) {
+        int allowed = ops->allow ? ops->allow(x->c, request) : 0;
+        x->reused = allowed == 0;
+        if (allowed == 0 || allowed == GOST_EDENIED)
+            return allowed;
+    }
     int rc = dial(x, request);
     if (rc == 0 && relative && is_self(x)) {
         gost__http_drop_upstream(x);

@@ -255,7 +255,10 @@ static int init(struct gost_handler *h)
 
 static void destroy(struct gost_handler *h)
 {
-    free(h->state);
+    struct gost__http_state *state = h->state;
+    if (state)
+        gost_tls_context_unref(state->tls);
+    free(state);
 }
 
 const struct gost_handler_kind gost__http_handler = {

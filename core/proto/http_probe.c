@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/net/io.h"
+#include "core/net/linger.h"
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
 #include "core/runtime/loop.h"
@@ -29,28 +30,50 @@ static int check_header(const struct gost_strings *header)
     return 0;
 }
 
-static int check_web(const char *url)
+/* As a browser would: the decoy's certificate is verified. */
+static int make_tls(struct gost__http_state *state)
 {
-    struct gost_http1_target target;
-    if (strncasecmp(url, "https:", 6) == 0)
-        return gost_fail(GOST_ECONFIG, "probeResist: a decoy over https is not supported");
-    if (strncasecmp(url, "http://", 7) != 0)
-        return gost_http1_authority(&target.addr, (struct gost_slice){url, strcspn(url, "/?#")},
-                                    80);
-    return gost_http1_absolute(&target, gost_slice(url), 80);
+    struct gost_tls_settings *settings = gost_options_new(&gost_tls_options);
+    if (!settings)
+        return gost_fail_code(GOST_ENOMEM);
+    settings->secure = true;
+    int rc = gost_tls_context_new(settings, false, &state->tls);
+    gost_options_delete(&gost_tls_options, settings);
+    return rc;
 }
 
-static int check_value(enum gost__http_probe probe, const char *value)
+/* "http://" may be left out. */
+static int parse_web(const char *value, char *url, size_t cap, struct gost_http1_target *out)
 {
+    bool full = strncasecmp(value, "http://", 7) == 0 || strncasecmp(value, "https://", 8) == 0;
+    int n = snprintf(url, cap, "%s%s", full ? "" : "http://", value);
+    if ((size_t)n >= cap)
+        return gost_fail(GOST_EPROTO, "the URL is too long");
+    return gost_http1_absolute(out, gost_slice(url), 0);
+}
+
+static int check_web(struct gost__http_state *state)
+{
+    struct gost_http1_target target;
+    char url[1024];
+    int rc = parse_web(state->probe_value, url, sizeof(url), &target);
+    if (rc == 0 && gost_slice_is_nocase(target.scheme, "https"))
+        rc = make_tls(state);
+    return rc == 0 ? 0 : gost_fail_at(GOST_ECONFIG, "probeResist: web");
+}
+
+static int check_value(struct gost__http_state *state)
+{
+    const char *value = state->probe_value;
     struct gost_addr addr;
     int64_t code;
-    switch (probe) {
+    switch (state->probe) {
     case PROBE_CODE:
         if (!gost_parse_int(value, &code) || code < 200 || code > 599)
             return gost_fail(GOST_ECONFIG, "probeResist: code:%s, expected 200 to 599", value);
         return 0;
     case PROBE_WEB:
-        return check_web(value) == 0 ? 0 : gost_fail_at(GOST_ECONFIG, "probeResist: web:%s", value);
+        return check_web(state);
     case PROBE_HOST:
         if (gost_addr_parse(&addr, value, strlen(value), 80) != 0)
             return gost_fail_at(GOST_ECONFIG, "probeResist: host:%s", value);
@@ -75,7 +98,7 @@ int gost__http_probe_init(struct gost__http_state *state, const struct gost__htt
         if (strncasecmp(s->probe, types[i], n) == 0) {
             state->probe = (enum gost__http_probe)i;
             state->probe_value = s->probe + n;
-            return check_value(state->probe, state->probe_value);
+            return check_value(state);
         }
     }
     return gost_fail(GOST_ECONFIG,
@@ -127,30 +150,49 @@ static int show_host(struct gost__http *x, int rc)
     return gost_conn_relay(x->c, &x->upstream);
 }
 
+static int dial_web(struct gost__http *x, const struct gost_http1_target *target, uint64_t deadline)
+{
+    int rc = dial(x, &target->addr);
+    if (rc != 0 || !x->state->tls)
+        return rc;
+    rc = gost_tls_client(x->state->tls, target->addr.host, &x->upstream);
+    x->up.s = x->upstream;
+    return rc == 0 ? gost_io_open(x->upstream, deadline) : rc;
+}
+
+/* Ask for the page, and read the head of the answer. @return its bytes, or nothing good */
+static ssize_t fetch_web(struct gost__http *x, uint64_t deadline)
+{
+    struct gost_http1_target target;
+    char url[1024], host[GOST_HOSTPORT_MAX];
+    if (parse_web(x->state->probe_value, url, sizeof(url), &target) != 0 ||
+        dial_web(x, &target, deadline) != 0)
+        return 0;
+    struct gost_slice name = gost_slice(gost_addr_format(&target.addr, host));
+    uint16_t port = x->state->tls ? 443 : 80;
+    if (target.addr.port == port) /* the default port stays unsaid */
+        name.n -= port == 80 ? 3 : 4;
+    const char *slash = target.path.n > 0 && target.path.p[0] == '/' ? "" : "/";
+    gost_buf_consume(&x->out, x->out.len);
+    gost_buf_printf(&x->out, "GET %s%.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
+                    slash, (int)target.path.n, target.path.p, (int)name.n, name.p);
+    int rc = gost_io_write(x->upstream, x->out.data, x->out.len, deadline);
+    return rc == 0 ? gost__http_head(&x->up, gost_http1_response_decode, &x->head, deadline) : rc;
+}
+
 /* Fetch a page and give it as the answer. */
 static int show_web(struct gost__http *x, int rc)
 {
-    struct gost_http1_target target = {.path = {"/", 1}};
-    char url[1024], host[GOST_HOSTPORT_MAX];
-    bool full = strncasecmp(x->state->probe_value, "http://", 7) == 0;
-    snprintf(url, sizeof(url), "%s%s", full ? "" : "http://", x->state->probe_value);
-    uint64_t deadline = gost_deadline_in(GOST_READ_TIMEOUT);
-    if (gost_http1_absolute(&target, gost_slice(url), 80) != 0 || dial(x, &target.addr) != 0)
-        return show_status(x, 503, rc);
-    gost_buf_consume(&x->out, x->out.len);
-    const char *slash = target.path.n > 0 && target.path.p[0] == '/' ? "" : "/";
-    gost_buf_printf(&x->out, "GET %s%.*s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", slash,
-                    (int)target.path.n, target.path.p, gost_addr_format(&target.addr, host));
     x->minor = x->head.minor;
     x->is_head = gost_slice_is(x->head.method, "HEAD");
     x->answered = x->aborted = false;
+    x->rest = NULL;
     gost__http_reader_clear(&x->client);
-    ssize_t n = gost_io_write(x->upstream, x->out.data, x->out.len, deadline);
-    if (n == 0)
-        n = gost__http_head(&x->up, gost_http1_response_decode, &x->head, deadline);
+    ssize_t n = fetch_web(x, gost_deadline_in(GOST_READ_TIMEOUT));
     if (n <= 0 || x->head.status < 200)
         return show_status(x, 503, rc);
     gost__http_answer(x, (size_t)n);
+    gost_stream_linger(&x->c->client);
     return rc;
 }
 

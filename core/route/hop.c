@@ -120,9 +120,12 @@ static int ask_script(struct gost_hop *h, struct gost_conn *conn, const struct g
     return rc;
 }
 
-/* What the hash strategy goes by: the client's id, else its address. */
-static const char *hash_source(struct gost_conn *c, char *room)
+/* What the hash strategy goes by: the target where that is asked for, else the client's id, else its
+ * address. */
+static const char *hash_source(struct gost_conn *c, const struct gost_request *r, char *room)
 {
+    if (r->hash_host)
+        return r->addr.host;
     if (!c)
         return "";
     return c->client_id ? c->client_id : gost_sockaddr_host(&c->peer, room);
@@ -134,7 +137,7 @@ static int choose(struct gost_hop *h, struct gost_conn *conn, const struct gost_
     char room[GOST_HOSTPORT_MAX];
     if (h->select)
         return ask_script(h, conn, r, c, index);
-    const char *hash = hash_source(conn, room);
+    const char *hash = hash_source(conn, r, room);
     *index = gost_select(&h->selector, c->candidate, c->count, hash, strlen(hash));
     return 0;
 }

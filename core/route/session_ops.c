@@ -201,6 +201,15 @@ static int op_dial_packet(struct gost_conn *c, const struct gost_request *reques
     return dial_request(c, request, &(struct end){.packet = up});
 }
 
+/* A route hook may decide anew on each request, so with one nothing is kept. */
+static int op_allow(struct gost_conn *c, const struct gost_request *request)
+{
+    struct gost_session *s = gost_session_of(c);
+    if (s->service->hooks.route)
+        return gost_fail(GOST_ENONODE, "the route hook is to be asked");
+    return check_bypass(s, request);
+}
+
 static bool op_has_forwarder(struct gost_conn *c)
 {
     return gost_session_of(c)->service->forwarder != NULL;
@@ -355,6 +364,7 @@ const struct gost_conn_ops gost__session_ops = {
     .needs_auth = op_needs_auth,
     .auth = op_auth,
     .dial = op_dial,
+    .allow = op_allow,
     .forward = op_forward,
     .dial_packet = op_dial_packet,
     .forward_packet = op_forward_packet,

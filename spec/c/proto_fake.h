@@ -21,8 +21,9 @@ struct fake {
     struct gost_stream *origin[FAKE_DIALS]; /* the origin's end of each dial */
     struct gost_request asked[FAKE_DIALS];
     char path[FAKE_DIALS][64];
-    int dials, forwards, auths;
-    int dial_rc; /* what dials answer; 0: a stream */
+    int dials, forwards, auths, allows;
+    int allow_rc; /* what allow answers */
+    int dial_rc;  /* what dials answer; 0: a stream */
     bool forwarder;
     const char *user, *pass; /* credentials that are accepted; NULL: none are wanted */
     int rc;                  /* what the handler returned */
@@ -68,6 +69,13 @@ static int fake_dial(struct gost_conn *c, const struct gost_request *r, struct g
     if (f->dial_rc != 0)
         return gost_fail(f->dial_rc, "the test says so");
     return gost_pair_new(FAKE_LIMIT, up, &f->origin[i]);
+}
+
+static int fake_allow(struct gost_conn *c, const struct gost_request *r)
+{
+    CHECK(r->path && r->addr.host[0]);
+    fake_of(c)->allows++;
+    return fake_of(c)->allow_rc ? gost_fail(fake_of(c)->allow_rc, "the test says so") : 0;
 }
 
 static int fake_forward(struct gost_conn *c, const struct gost_request *r, struct gost_stream **up)
@@ -116,6 +124,7 @@ static const struct gost_conn_ops fake_ops = {
     .needs_auth = fake_needs_auth,
     .auth = fake_auth,
     .dial = fake_dial,
+    .allow = fake_allow,
     .forward = fake_forward,
     .has_forwarder = fake_has_forwarder,
     .relay = fake_relay,

@@ -345,6 +345,39 @@ FIBER_TEST(other_users_do_not_share_an_upstream_connection)
     fake_end(&f);
 }
 
+FIBER_TEST(policies_are_asked_again_before_a_connection_is_used_again)
+{
+    static const struct verdict {
+        int allow_rc, dials;
+        const char *seen;
+    } table[] = {
+        {0, 1, "HTTP/1.1 200 OK\r\n"},
+        {GOST_EDENIED, 1, "HTTP/1.1 403 Forbidden\r\n"},
+        {GOST_ENONODE, 2, "HTTP/1.1 200 OK\r\n"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct fake f;
+        fake_init(&f, "http", "keepalive=true", NULL);
+        fake_start(&f);
+        say(f.client, "GET http://a.test/1 HTTP/1.1\r\n\r\n");
+        AWAIT_DIAL(&f, 0);
+        HEARS(f.origin[0], "GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        say(f.origin[0], ok);
+        HEARS(f.client, ok);
+        f.allow_rc = table[i].allow_rc;
+        say(f.client, "GET http://a.test/2 HTTP/1.1\r\n\r\n");
+        if (table[i].allow_rc != GOST_EDENIED) {
+            AWAIT_DIAL(&f, table[i].dials - 1);
+            HEARS(f.origin[table[i].dials - 1], "GET /2 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+            say(f.origin[table[i].dials - 1], ok);
+        }
+        HEARS(f.client, table[i].seen);
+        CHECK_INT(f.allows, 1);
+        CHECK_INT(f.dials, table[i].dials);
+        fake_end(&f);
+    }
+}
+
 /* --- bodies ------------------------------------------------------------------------------- */
 
 struct body {
@@ -746,7 +779,7 @@ FIBER_TEST(a_decoy_page_is_fetched)
     auth_init(&f);
     say(f.client, "CONNECT a.test:1 HTTP/1.1\r\n\r\n");
     AWAIT_DIAL(&f, 0);
-    HEARS(f.origin[0], "GET /page HTTP/1.1\r\nHost: decoy.test:80\r\nConnection: close\r\n\r\n");
+    HEARS(f.origin[0], "GET /page HTTP/1.1\r\nHost: decoy.test\r\nConnection: close\r\n\r\n");
     say(f.origin[0], ok);
     HEARS(f.client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
     fake_end(&f);
@@ -755,8 +788,8 @@ FIBER_TEST(a_decoy_page_is_fetched)
 FIBER_TEST(settings_that_cannot_work_are_refused)
 {
     static const char *const wrong[][2] = {
-        {"probeResist", "teapot"},        {"probeResist", "code:abc"}, {"probeResist", "code:99"},
-        {"probeResist", "web:https://x"}, {"proxyAgent", "a\r\nb"},    {"authBasicRealm", "a\"b"},
+        {"probeResist", "teapot"},      {"probeResist", "code:abc"}, {"probeResist", "code:99"},
+        {"probeResist", "web:http://"}, {"proxyAgent", "a\r\nb"},    {"authBasicRealm", "a\"b"},
     };
     const struct gost_handler_kind *kind = gost_handler_kind_find("http");
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
