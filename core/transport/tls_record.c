@@ -2,7 +2,7 @@
  * The record layer of TLS 1.3 (RFC 8446 section 5), for connections whose handshake OpenSSL has
  * done.
  *
- * OpenSSL's connection object costs some 14 KiB and copies each byte twice. Nothing of it is needed
+ * OpenSSL's connection object costs some 12 KiB and copies each byte twice. Nothing of it is needed
  * once both sides have their keys, except to open and seal records and to obey a key update: so we
  * take the traffic secrets (as for a key log, but in memory only), free the object, and let
  * OpenSSL's ciphers work straight between the user's buffer and the one that goes to the socket.
