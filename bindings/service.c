@@ -74,6 +74,23 @@ static int parse_listen(const char *text, bool path, union gost_sockaddr *out)
                                    "the port", text);
 }
 
+/* Remote kinds have a place at the far end of a chain; the others an address of this host. */
+static int parse_place(const char *text, const struct gost_listener_kind *kind,
+                       struct gost_listener *l)
+{
+    if (!kind->remote)
+        return parse_listen(text, kind->unix_path, &l->addr);
+    if (!kind->unix_path) {
+        parse_listen(text, false, &l->addr); /* a name means something over there only */
+        return gost_addr_parse(&l->where, text, strlen(text), 0);
+    }
+    if (!*text || strlen(text) >= sizeof(l->where.host))
+        return gost_fail(GOST_ECONFIG, "\"%s\" is no path for a Unix socket", text);
+    strcpy(l->where.host, text);
+    parse_listen(text, true, &l->addr);
+    return 0;
+}
+
 static int make_listener(lua_State *L, int index, const char *addr, struct gost_listener **out)
 {
     const char *type = gostL_field_string(L, index, "type");
@@ -95,7 +112,7 @@ static int make_listener(lua_State *L, int index, const char *addr, struct gost_
     }
     if (rc == 0)
         rc = gost_listener_new(kind, settings, tls, out);
-    if (rc == 0 && (rc = parse_listen(addr, kind->unix_path, &(*out)->addr)) != 0)
+    if (rc == 0 && (rc = parse_place(addr, kind, *out)) != 0)
         gost_listener_delete(*out);
     return rc;
 }
@@ -231,12 +248,26 @@ static int l_service(lua_State *L)
     take_limits(L, s);
     take_logger(L, s);
     take_router(L, &s->router);
+    lua_getfield(L, 1, "listener_chain");
+    struct gost_chain *there = gostL_test(L, -1, GOSTL_CHAIN);
+    s->bind_router.chain = there ? gost_chain_ref(there) : NULL;
+    lua_pop(L, 1);
     lua_getfield(L, 1, "forwarder");
     struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);
     s->forwarder = hop ? gost_hop_ref(hop) : NULL;
     gostL_take_hooks(L, 1, &s->hooks);
     lua_settop(L, 2);
     return 1;
+}
+
+/* Where a service listens; a remote listener, where it will over there. */
+static void push_place(lua_State *L, struct gost_service *s, char *room)
+{
+    struct gost_listener *l = s->listener;
+    if (l->bind)
+        lua_pushstring(L, l->kind->unix_path ? l->where.host : gost_addr_format(&l->where, room));
+    else
+        lua_pushstring(L, gost_sockaddr_format(&l->addr, room));
 }
 
 /* service:start() -> "host:port" | nil, message, code */
@@ -249,7 +280,7 @@ static int service_start(lua_State *L)
         if (rc != 0)
             return gostL_fail(L, rc);
     }
-    lua_pushstring(L, gost_sockaddr_format(&s->listener->addr, text));
+    push_place(L, s, text);
     return 1;
 }
 
@@ -281,7 +312,7 @@ static int service_addr(lua_State *L)
 {
     struct gost_service *s = gostL_check(L, 1, GOSTL_SERVICE);
     char text[GOST_HOSTPORT_MAX];
-    lua_pushstring(L, gost_sockaddr_format(&s->listener->addr, text));
+    push_place(L, s, text);
     return 1;
 }
 

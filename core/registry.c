@@ -16,6 +16,7 @@ const struct gost_handler_kind *const gost_handler_kinds[] = {
     &gost__tcp_handler,
     &gost__udp_handler,
     &gost__forward_handler,
+    &gost__rtcp_handler,
     NULL,
 };
 
@@ -37,6 +38,10 @@ const struct gost_listener_kind *const gost_listener_kinds[] = {
     &gost__udp_listener,
     &gost__tls_listener,
     &gost__unix_listener,
+    &gost__rtcp_listener,
+    &gost__runix_listener,
+    &gost__mtls_listener,
+    &gost__mtcp_listener,
     NULL,
 };
 
@@ -44,6 +49,8 @@ const struct gost_dialer_kind *const gost_dialer_kinds[] = {
     &gost__tcp_dialer,
     &gost__tls_dialer,
     &gost__unix_dialer,
+    &gost__mtls_dialer,
+    &gost__mtcp_dialer,
     &gost__direct_dialer,
     &gost__virtual_dialer,
     NULL,

@@ -73,3 +73,12 @@ const struct gost_handler_kind gost__forward_handler = {
     .packets = true,
     .serve = serve,
 };
+
+const struct gost_handler_kind gost__rtcp_handler = {
+    .name = "rtcp",
+    .aliases = "runix",
+    .help = "forward what came to a remote listener to the service's nodes",
+    .options = {options, sizeof(struct forward_settings)},
+    .no_auth = true,
+    .serve = serve,
+};

@@ -298,6 +298,48 @@ static int chain_try(struct gost_chain *chain, struct gost_conn *c,
     return rc;
 }
 
+/* Through the chosen nodes to the last, and have it listen. */
+static int way_bind(struct way *w, uint64_t deadline, struct gost_remote **out)
+{
+    size_t last = w->count - 1;
+    struct gost_node *n = w->node[last];
+    struct gost_stream *io = NULL;
+    char text[GOST_HOSTPORT_MAX];
+    if (!n->connector->kind->bind)
+        return gost_fail(GOST_ENOTSUP, "%s: its protocol %s cannot listen", n->name,
+                         n->connector->kind->name);
+    int rc = node_open(w, last, deadline, &io);
+    if (rc != 0)
+        return rc;
+    rc = n->connector->kind->bind(n->connector, &io, w->request, deadline, out);
+    gost_stream_close(io);
+    return rc == 0 ? 0
+                   : gost_fail_at(rc, "listen via %s (%s)", n->name, gost_addr_format(&n->addr, text));
+}
+
+int gost_router_bind(struct gost_router *r, const struct gost_request *request, uint64_t deadline,
+                     struct gost_remote **out)
+{
+    if (!r->chain)
+        return gost_fail(GOST_ENONODE, "there is no chain to listen at the end of");
+    struct gost_chain *chain = gost_chain_ref(r->chain);
+    struct way *w = calloc(1, sizeof(*w));
+    if (!w) {
+        gost_chain_unref(chain);
+        return gost_fail_code(GOST_ENOMEM);
+    }
+    w->request = request;
+    int rc = way_choose(w, chain, NULL);
+    if (rc == 0 && w->count == 0)
+        rc = gost_fail(GOST_ENONODE, "chain %s: empty route", chain->name);
+    if (rc == 0)
+        rc = way_bind(w, deadline, out);
+    way_free(w);
+    free(w);
+    gost_chain_unref(chain);
+    return rc;
+}
+
 int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
                     const struct gost_request *request, uint64_t deadline, struct gost_stream **out,
                     char **route)

@@ -53,6 +53,15 @@ int gost_router_dial_packet(struct gost_router *r, struct gost_conn *c,
                             const struct gost_request *request, struct gost_chain *chain,
                             bool direct, struct gost_packet **out, char **route, bool *routed);
 
+/**
+ * Listen at the far end of the router's chain. Suspends.
+ * @param[out] out  the caller owns it: gost_remote_close (proto/remote.h)
+ * @return 0, GOST_ENONODE without a chain or node, GOST_ENOTSUP when the last node's protocol cannot
+ *         listen, or another negative code with the whole story
+ */
+int gost_router_bind(struct gost_router *r, const struct gost_request *request, uint64_t deadline,
+                     struct gost_remote **out);
+
 /** Connect through one chain, without a router's hosts and retries. Suspends. As gost_router_dial. */
 int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
                     const struct gost_request *request, uint64_t deadline, struct gost_stream **out,

@@ -87,6 +87,7 @@ static void service_free(struct gost_service *s)
     gost_rate_limit_unref(s->rate_limit);
     gost_hop_unref(s->forwarder);
     gost_router_destroy(&s->router);
+    gost_router_destroy(&s->bind_router);
     gost_shared_give(s->stats);
     free(s->name);
     free(s);
@@ -118,8 +119,18 @@ struct gost_handler *gost__service_handler(struct gost_service *s, const char *k
     return NULL;
 }
 
+/* For remote listeners. */
+static int bind_remote(struct gost_listener *l, const struct gost_request *request,
+                       uint64_t deadline, struct gost_remote **out)
+{
+    struct gost_service *s = l->user;
+    return gost_router_bind(&s->bind_router, request, deadline, out);
+}
+
 int gost_service_start(struct gost_service *s)
 {
+    if (s->listener->kind->remote && s->bind_router.chain)
+        s->listener->bind = bind_remote;
     int rc = gost_listener_start(s->listener);
     return rc == 0 ? 0 : gost_fail_at(rc, "service %s", s->name);
 }

@@ -39,6 +39,7 @@ struct gost_service {
     struct gost_handler *delegate[GOST_DELEGATES_MAX]; /**< owned; other kinds it may serve as */
     size_t delegates;
     struct gost_router router;
+    struct gost_router bind_router; /**< of a remote listener; without a chain it listens here */
     struct gost_hop *forwarder; /**< owned reference; the targets of a forwarding service, or NULL */
     struct gost_admission **admission; /**< owned references */
     size_t admission_count;

@@ -312,21 +312,36 @@ int gost__session_resolve(struct gost_session *s, const struct gost_addr *addr, 
     return 1;
 }
 
-static int op_associate(struct gost_conn *c, struct gost_packet **up)
+/* Any way that datagrams take, through the service's chain if it has one. */
+static int open_any(struct gost_session *s, struct gost_packet **out, bool *routed)
 {
-    struct gost_session *s = gost_session_of(c);
-    struct gost_request *any = calloc(1, sizeof(*any));
-    struct gost_packet *bottom = NULL;
-    bool routed;
-    *up = NULL;
+    struct gost_request *any = calloc(1, sizeof(*any)); /* too big for a fiber's stack */
     if (!any)
         return gost_fail_code(GOST_ENOMEM);
     any->network = GOST_UDP;
+    int rc = gost_router_dial_packet(&s->service->router, &s->conn, any, NULL, false, out,
+                                     &s->conn.route, routed);
+    free(any);
+    return rc;
+}
+
+static int open_bound(const struct gost_addr *local, struct gost_packet **out)
+{
+    union gost_sockaddr addr;
+    if (gost_ip_parse(local->host[0] ? local->host : "0.0.0.0", local->port, &addr) == 0)
+        return gost_fail(GOST_EDNS, "\"%s\" is no IP address to listen on", local->host);
+    return gost_udp_open(&addr, NULL, out);
+}
+
+static int op_associate(struct gost_conn *c, const struct gost_addr *local, struct gost_packet **up)
+{
+    struct gost_session *s = gost_session_of(c);
+    struct gost_packet *bottom = NULL;
+    bool routed = false;
+    *up = NULL;
     int rc = set_text(&c->target, "udp");
     if (rc == 0)
-        rc = gost_router_dial_packet(&s->service->router, c, any, NULL, false, &bottom, &c->route,
-                                     &routed);
-    free(any);
+        rc = local ? open_bound(local, &bottom) : open_any(s, &bottom, &routed);
     if (rc == 0 && (rc = gost__association_new(s, bottom, routed, up)) != 0)
         gost_packet_close(bottom);
     return rc;

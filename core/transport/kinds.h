@@ -9,6 +9,12 @@
 extern const struct gost_listener_kind gost__tcp_listener, gost__tls_listener, gost__udp_listener,
     gost__unix_listener;
 
+extern const struct gost_listener_kind gost__mtcp_listener, gost__mtls_listener;
+extern const struct gost_dialer_kind gost__mtcp_dialer, gost__mtls_dialer;
+
+/** At the far end of a chain. */
+extern const struct gost_listener_kind gost__rtcp_listener, gost__runix_listener;
+
 extern const struct gost_dialer_kind gost__tcp_dialer, gost__tls_dialer, gost__unix_dialer;
 
 #endif

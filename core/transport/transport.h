@@ -10,6 +10,8 @@
 #include "core/net/socket.h"
 
 struct gost_tls_context;
+struct gost_remote;
+struct gost_request;
 struct gost_listener;
 struct gost_dialer;
 
@@ -22,6 +24,7 @@ struct gost_listener_kind {
     struct gost_options options;
     bool tls;       /**< speaks TLS: gets a context */
     bool unix_path; /**< its address is a path */
+    bool remote;    /**< listens at the far end of the service's chain, at l->where */
     bool packets;   /**< brings sessions of datagrams: on_packet instead of on_stream */
     /** Check the settings; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_listener *l);
@@ -57,6 +60,13 @@ struct gost_listener {
     /** A client came that speaks in datagrams. The callee owns `*p`. */
     void (*on_packet)(struct gost_listener *l, struct gost_packet **p,
                       const union gost_sockaddr *peer);
+    struct gost_addr where; /**< of a remote kind: what to listen at over there; runix: a path */
+    /**
+     * Of a remote kind: listen there, through the service's chain; suspends. NULL: there is no chain,
+     * so listen here.
+     */
+    int (*bind)(struct gost_listener *l, const struct gost_request *request, uint64_t deadline,
+                struct gost_remote **out);
     void *user;
 };
 

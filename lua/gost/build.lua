@@ -5,6 +5,7 @@
 local components = require "gost.schema.components"
 local core = require "gost.core"
 local duration = require "gost.duration"
+local inline = require "gost.inline"
 local metadata = require "gost.metadata"
 
 ---@class gost.Builder
@@ -67,13 +68,26 @@ end
 
 -- policies --------------------------------------------------------------------------------------
 
----A list of patterns, one of which may be a function; or a definition as in a file.
+---One function that asks several in turn, until one says yes.
+local function any_of(functions)
+  if #functions < 2 then return functions[1] end
+  return function(...)
+    for _, fn in ipairs(functions) do
+      if fn(...) then return true end
+    end
+    return false
+  end
+end
+
+---A list of patterns, some of which may be functions; or a definition as in a file.
 local function patterns(definition)
   if type(definition) == "function" then return { fn = definition } end
-  local list, fn = {}, definition.fn
+  if type(definition) == "string" then definition = { definition } end
+  local list, functions = {}, { inline.of(definition) or definition.fn }
   for _, item in ipairs(definition.matchers or definition) do
-    if type(item) == "function" then fn = item else list[#list + 1] = item end
+    if type(item) == "function" then functions[#functions + 1] = item else list[#list + 1] = item end
   end
+  local fn = any_of(functions)
   return { whitelist = definition.whitelist, network = definition.network, matchers = list, fn = fn }
 end
 
@@ -111,15 +125,23 @@ local function make_auther(_, definition)
   return core.auther {
     users = definition.auths or (definition.username and { definition }) or {},
     lines = definition.file and read_file(definition.file.path) or nil,
-    fn = definition.fn,
+    fn = inline.of(definition) or definition.fn,
   }
 end
 
+local function refuse_function(what, definition)
+  if type(definition) == "function" or definition.lua then
+    error(("%s: a function can stand in a service, not in a node or a hop"):format(what), 0)
+  end
+end
+
 local function make_hosts(_, definition)
+  refuse_function("hosts", definition)
   return core.hosts { mappings = definition.mappings or definition }
 end
 
 local function make_resolver(_, definition)
+  refuse_function("resolver", definition)
   local servers = {}
   for i, server in ipairs(definition.nameservers or definition) do
     if type(server) == "string" then server = { addr = server } end
@@ -203,7 +225,7 @@ function Builder:hop(hop, scope)
   if type(hop.object) == "function" then return hop:object(self, scope) end
   local selector, nodes = hop.selector or {}, {}
   for i, node in ipairs(hop.nodes or {}) do nodes[i] = self:node(node, hop, scope) end
-  local select = type(selector) == "function" and selector or selector.fn
+  local select = type(selector) == "function" and selector or selector.fn or inline.of(hop)
   if select then selector = {} end
   return core.hop {
     name = hop.name or scope, nodes = nodes, strategy = selector.strategy,
@@ -217,7 +239,7 @@ local function make_hop(self, definition, name)
 end
 
 ---An inline hop has nodes of its own; one with a name alone means that of the list.
-local function inline(hop)
+local function has_nodes(hop)
   return type(hop) == "userdata" or hop.nodes ~= nil or hop.object ~= nil or not hop.name
 end
 
@@ -225,7 +247,7 @@ local function make_chain(self, chain, name)
   local hops = {}
   for i, hop in ipairs(chain.hops or {}) do
     local scope = ("%s/%s"):format(name or chain.name or "chain", hop.name or i)
-    hops[i] = inline(hop) and self:hop(hop, scope) or self:get("hops", hop.name, make_hop)
+    hops[i] = has_nodes(hop) and self:hop(hop, scope) or self:get("hops", hop.name, make_hop)
   end
   return core.chain { name = name or chain.name, hops = hops }
 end
@@ -285,14 +307,50 @@ local function check_service(service)
   refuse(("tls of the handler of service %s"):format(service.name), service.handler.tls and "tls")
 end
 
+---The function behind a reference, if there is one.
+function Builder:function_of(list, ref)
+  if type(ref) == "function" then return ref end
+  if type(ref) == "string" then ref = by_name(self.configuration[list], ref) end
+  return type(ref) == "table" and getmetatable(ref) == nil and inline.of(ref) or nil
+end
+
+---Hosts and resolvers that are functions are asked where the resolve hook is: after that hook, hosts first. What
+---none of them knows goes on as configured.
+---@return table? on
+function Builder:resolving(service, on)
+  local hosts = self:function_of("hosts", service.hosts)
+  local resolver = self:function_of("resolvers", service.resolver)
+  if not hosts and not resolver then return on end
+  local table_of_names = resolver and not hosts and service.hosts and self:get("hosts", service.hosts, make_hosts)
+  local before = on and on.resolve
+  local hook = type(before) == "table" and before[1] or before
+  local function resolve(conn, name, family)
+    local found = hook and hook(conn, name, family)
+    if found == nil and hosts then found = hosts(conn, name, family) end
+    if found == nil and table_of_names then
+      found = table_of_names:find(name)
+      if #found == 0 then found = nil end
+    end
+    if found == nil and resolver then found = resolver(conn, name, family) end
+    return found
+  end
+  local all = {}
+  for event, fn in pairs(on or {}) do all[event] = fn end
+  all.resolve = { resolve }
+  if type(before) == "table" then
+    all.resolve.fail, all.resolve.timeout, all.resolve.instructions = before.fail, before.timeout, before.instructions
+  end
+  return all
+end
+
 ---@param service table   canonical
 ---@param on? table       hooks
 ---@return userdata
 function Builder:service(service, on)
   check_service(service)
   local handler, listener = service.handler, service.listener
-  local chain = handler.chain or listener.chain
-  if metadata.bool(service.metadata, "ignoreChain") then chain = nil end
+  local chain, there = handler.chain, listener.chain
+  if metadata.bool(service.metadata, "ignoreChain") then chain, there = nil, nil end
   local authers, wants_auth = self:authers(handler)
   local component = components.get("handler", handler.type)
   if wants_auth and component and component.no_auth then
@@ -302,9 +360,11 @@ function Builder:service(service, on)
     name = service.name, addr = service.addr, shared = self.shared, logger = self:logger(service),
     handler = { type = handler.type, metadata = handler.metadata },
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
-    chain = chain and self:chain(chain), forwarder = self:forwarder(service),
-    hosts = service.hosts and self:get("hosts", service.hosts, make_hosts),
-    resolver = service.resolver and self:get("resolvers", service.resolver, make_resolver),
+    chain = chain and self:chain(chain), listener_chain = there and self:chain(there), forwarder = self:forwarder(service),
+    hosts = service.hosts and not self:function_of("hosts", service.hosts)
+      and self:get("hosts", service.hosts, make_hosts) or nil,
+    resolver = service.resolver and not self:function_of("resolvers", service.resolver)
+      and self:get("resolvers", service.resolver, make_resolver) or nil,
     retries = handler.retries,
     dial_timeout_ms = milliseconds(metadata.duration(service.metadata, "dialTimeout")),
     interface = metadata.get(service.metadata, "interface"),
@@ -315,7 +375,7 @@ function Builder:service(service, on)
     limiter_scope = metadata.get(service.metadata, "limiter.scope"),
     climiter = service.climiter and self:get("climiters", service.climiter, limiter "conn_limiter"),
     rlimiter = service.rlimiter and self:get("rlimiters", service.rlimiter, limiter "rate_limiter"),
-    on = on,
+    on = self:resolving(service, on),
   }
 end
 

@@ -1,0 +1,166 @@
+/*
+ * Remote listeners: rtcp and runix listen at the far end of the service's chain and get back by
+ * themselves what the network takes from them. Without a chain they listen here.
+ */
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/proto/remote.h"
+#include "core/runtime/loop.h"
+#include "core/transport/kinds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BIND_MS = 15 * 1000,
+    /* Between attempts: short at first, so that a tunnel is back soon; jitter spreads the clients of a
+     * host that came back. */
+    BACKOFF_MIN_MS = 200,
+    BACKOFF_MAX_MS = 1500,
+};
+
+struct remote_state {
+    struct gost_listener *listener; /* NULL once stopped: the fiber frees the state */
+    struct gost_fiber *fiber;
+    struct gost_remote *remote; /* while it listens */
+    int rc;                     /* why it does not any more */
+    uint32_t seed;
+};
+
+static uint32_t jitter(struct remote_state *s, uint32_t range)
+{
+    s->seed = s->seed * 1664525u + 1013904223u;
+    return (s->seed >> 8) % (range + 1);
+}
+
+static void on_visitor(void *user, struct gost_stream **stream, const union gost_sockaddr *peer)
+{
+    struct remote_state *s = user;
+    if (s->listener)
+        s->listener->on_stream(s->listener, stream, peer);
+}
+
+static void on_end(void *user, int rc)
+{
+    struct remote_state *s = user;
+    s->rc = rc;
+    gost_remote_close(s->remote);
+    s->remote = NULL;
+    gost_fiber_wake(s->fiber);
+}
+
+/* Listen, and stay until the control connection is lost. @return how long to wait, 0 at the start */
+static int listen_once(struct remote_state *s)
+{
+    struct gost_listener *l = s->listener;
+    char text[GOST_HOSTPORT_MAX];
+    struct gost_request request = {.network = l->kind->unix_path ? GOST_UNIX : GOST_TCP,
+                                   .addr = l->where};
+    int rc = l->bind(l, &request, gost_deadline_in(BIND_MS), &s->remote);
+    if (rc != 0)
+        return rc;
+    gost_log(GOST_LOG_INFO, "remote listener: listening on %s over there",
+             gost_addr_format(gost_remote_addr(s->remote), text));
+    s->rc = 0;
+    gost_remote_listen(s->remote, on_visitor, on_end, s);
+    while (s->remote && (rc = gost_fiber_wait(GOST_NEVER)) == 0)
+        ;
+    return s->remote ? rc : GOST_EOF;
+}
+
+static void remote_main(void *arg)
+{
+    struct remote_state *s = arg;
+    uint32_t wait = BACKOFF_MIN_MS;
+    s->fiber = gost_fiber_self();
+    while (s->listener) {
+        bool listened = false;
+        int rc = listen_once(s);
+        listened = rc == GOST_EOF && s->rc != 0;
+        if (!s->listener || rc == GOST_ECANCELED)
+            break;
+        wait = listened ? BACKOFF_MIN_MS : wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
+        uint32_t ms = wait / 2 + jitter(s, wait / 2);
+        gost_log(GOST_LOG_WARN, "remote listener: %s; again in %u ms",
+                 gost_diag_text(listened ? s->rc : rc), ms);
+        if (gost_fiber_sleep(ms) != 0)
+            break;
+    }
+    gost_remote_close(s->remote);
+    if (s->listener)
+        s->listener->state = NULL;
+    free(s);
+}
+
+/* Without a chain: an ordinary socket of this host. */
+static int start_local(struct gost_listener *l);
+
+static int remote_start(struct gost_listener *l)
+{
+    if (!l->bind)
+        return start_local(l);
+    struct remote_state *s = calloc(1, sizeof(*s));
+    if (!s)
+        return gost_fail_code(GOST_ENOMEM);
+    s->listener = l;
+    s->seed = (uint32_t)gost_now() ^ (uint32_t)(uintptr_t)s;
+    l->state = s;
+    struct gost_fiber *f = gost_fiber_spawn("remote", remote_main, s);
+    if (f && l->state)
+        s->fiber = f; /* it may not have run yet */
+    if (f)
+        return 0;
+    l->state = NULL;
+    free(s);
+    return gost_fail_code(GOST_ENOMEM);
+}
+
+static void remote_stop(struct gost_listener *l)
+{
+    struct remote_state *s = l->state;
+    if (!l->bind) {
+        gost_acceptor_close(&l->acceptor);
+        return;
+    }
+    if (!s)
+        return;
+    s->listener = NULL;
+    l->state = NULL;
+    gost_fiber_cancel(s->fiber); /* it frees the state */
+}
+
+static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr *peer)
+{
+    struct gost_listener *l = a->user;
+    struct gost_stream *s = NULL;
+    if (gost_socket_wrap(fd, &s) == 0)
+        l->on_stream(l, &s, peer);
+}
+
+static int start_local(struct gost_listener *l)
+{
+    l->acceptor.on_accept = on_accept;
+    l->acceptor.user = l;
+    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
+    if (rc == 0)
+        l->addr = l->acceptor.addr;
+    return rc;
+}
+
+const struct gost_listener_kind gost__rtcp_listener = {
+    .name = "rtcp",
+    .help = "listen for TCP at the far end of the chain",
+    .remote = true,
+    .start = remote_start,
+    .stop = remote_stop,
+};
+
+const struct gost_listener_kind gost__runix_listener = {
+    .name = "runix",
+    .help = "listen at a Unix socket at the far end of the chain",
+    .remote = true,
+    .unix_path = true,
+    .start = remote_start,
+    .stop = remote_stop,
+};
