@@ -130,14 +130,16 @@ struct gost__http {
 
     /* of the request that is served */
     uint8_t minor;
-    bool is_head;    /**< HEAD: the answer has no body */
-    bool idempotent; /**< may be sent twice */
-    bool upgrade;    /**< the client asks to change the protocol */
-    bool again;      /**< the client may send one more request */
-    bool reused;     /**< the upstream connection served an earlier one */
-    bool answered;   /**< the upstream has begun to answer */
-    bool aborted;    /**< the answer came before the request's body was sent whole */
-    bool broke_off;  /**< the client did not send its body, or sent a wrong one */
+    bool is_head;                 /**< HEAD: the answer has no body */
+    bool idempotent;              /**< may be sent twice */
+    bool upgrade;                 /**< the client asks to change the protocol */
+    bool again;                   /**< the client may send one more request */
+    bool reused;                  /**< the upstream connection served an earlier one */
+    bool answered;                /**< the upstream has begun to answer */
+    bool aborted;                 /**< the answer came before the request's body was sent whole */
+    bool broke_off;               /**< the client did not send its body, or sent a wrong one */
+    struct gost__http_body *rest; /**< with `aborted`: the body that goes on, or NULL */
+    size_t unsent;                /**< bytes of it at the front of `client` */
 };
 
 /** Milliseconds as configured, as a deadline: 0 is the default, a negative value none. */
@@ -178,13 +180,20 @@ int gost__http_send_out(struct gost__http *x);
 int gost__http_interim(struct gost__http *x, size_t head_len);
 
 /**
- * Write to the origin (http_upload.c), until it begins to answer: that sets x->aborted.
+ * Write to the origin (http_upload.c), until it begins to answer: that sets x->aborted, and
+ * x->unsent to what is left of `n`.
  * @return 0 or a negative code
  */
 int gost__http_push(struct gost__http *x, const uint8_t *p, size_t n);
 
 /** Send the request's body; likewise. With x->broke_off a failure is the client's. */
 int gost__http_upload(struct gost__http *x, struct gost__http_body *body);
+
+/**
+ * Send x->rest up and the body of the answer down, side by side, until the latter is complete
+ * (http_both.c).
+ */
+int gost__http_both(struct gost__http *x, struct gost__http_body *answer);
 
 /** Close the upstream connection. */
 void gost__http_drop_upstream(struct gost__http *x);

@@ -99,8 +99,9 @@ int gost__http_answer(struct gost__http *x, size_t head_len)
         return change_protocol(x);
     if (rc == 0)
         rc = send_head(x, &body);
+    /* An origin that refuses does not want the rest; any other may be waiting for it. */
     if (rc == 0)
-        rc = send_body(x, &body);
+        rc = x->rest && x->head.status < 400 ? gost__http_both(x, &body) : send_body(x, &body);
     if (rc != 0 || !keep || x->up.len > 0) /* what comes behind an answer belongs to nobody */
         gost__http_drop_upstream(x);
     x->upstream_until = gost_now() + UPSTREAM_IDLE_MS;

@@ -100,8 +100,10 @@ static ssize_t read_answer(struct gost__http *x)
 static ssize_t converse(struct gost__http *x, struct gost__http_body *body)
 {
     int rc = gost__http_push(x, x->out.data, x->out.len);
+    bool begun = !x->aborted;
     if (rc == 0 && !body->done)
         rc = gost__http_upload(x, body);
+    x->rest = begun && x->aborted && rc == 0 ? body : NULL;
     if (x->broke_off || rc == GOST_ETIMEDOUT || rc == GOST_ECANCELED)
         return rc;
     return read_answer(x); /* an origin may refuse and close before it read all */
@@ -159,6 +161,8 @@ static void remember(struct gost__http *x, const struct gost__http_where *w)
                  !gost_http1_has_token(h, "Upgrade", "h2c");
     x->again = gost_http1_keepalive(h);
     x->answered = x->aborted = x->broke_off = false;
+    x->rest = NULL;
+    x->unsent = 0;
     size_t n = w->path.n < sizeof(x->path) ? w->path.n : sizeof(x->path) - 1;
     memcpy(x->path, w->path.p, n);
     x->path[n] = 0;

@@ -71,7 +71,7 @@ int gost__http_push(struct gost__http *x, const uint8_t *p, size_t n)
         ssize_t put = n > 0 ? gost_stream_write(x->upstream, p, n) : gost_stream_flush(x->upstream);
         if (put >= 0) {
             if (n == 0)
-                return 0;
+                break;
             p += put;
             n -= (size_t)put;
             continue;
@@ -82,6 +82,7 @@ int gost__http_push(struct gost__http *x, const uint8_t *p, size_t n)
         if (rc != 0)
             return rc;
     }
+    x->unsent = n;
     return 0;
 }
 
@@ -120,7 +121,7 @@ int gost__http_upload(struct gost__http *x, struct gost__http_body *body)
         if (used < 0)
             return (int)used;
         rc = gost__http_push(x, p, n);
-        gost__http_take(&x->client, (size_t)used);
+        gost__http_take(&x->client, (size_t)used - x->unsent);
         x->c->ops->count(x->c, (uint64_t)used, 0);
     }
     return rc;
