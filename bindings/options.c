@@ -4,6 +4,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/registry.h"
+#include "core/transport/cert.h"
 #include "core/transport/tls.h"
 
 #include <string.h>
@@ -135,6 +136,23 @@ int gostL_tls_context(lua_State *L, int index, bool server, struct gost_tls_cont
     return rc;
 }
 
+/* core.tls_default{certFile=, keyFile=, caFile=, validity=, …} -> true | nil, message, code: the
+ * certificate of servers that have none of their own */
+static int l_tls_default(lua_State *L)
+{
+    void *settings;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    int rc = gostL_settings(L, 1, &gost_cert_options, &settings);
+    if (rc == 0) {
+        rc = gost_cert_default_set(settings);
+        gost_options_delete(&gost_cert_options, settings);
+    }
+    if (rc != 0)
+        return gostL_fail(L, gost_fail_at(rc, "tls"));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* --- describing components to the schema --------------------------------------------------------- */
 
 static void push_words(lua_State *L, const char *words)
@@ -254,4 +272,6 @@ void gostL_open_options(lua_State *L)
 {
     lua_pushcfunction(L, l_components);
     lua_setfield(L, -2, "components");
+    lua_pushcfunction(L, l_tls_default);
+    lua_setfield(L, -2, "tls_default");
 }

@@ -4,12 +4,14 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/net/linger.h"
 #include "core/net/pipe.h"
 #include "core/net/resolve.h"
 #include "core/route/service.h"
 #include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
 #include "core/runtime/mailbox.h"
+#include "core/transport/mux.h"
 
 #include <lualib.h>
 #include <pthread.h>
@@ -73,6 +75,8 @@ void gostL_worker_leave(void)
         gost_fiber_cancel_all(); /* those that were born meanwhile */
     }
     gostL__close_signals();
+    gost_mux_cleanup();
+    gost_linger_cleanup();
     gost_resolve_cleanup();
     gost_mailbox_destroy(&self->mailbox);
     for (int i = 0; i < 3; i++)

@@ -6,7 +6,7 @@
 return {
   -- objects
   "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
-  "profiling", "api", "metrics", "tls",
+  "profiling", "api", "metrics",
 
   -- services
   "service.quotas", "service.observer", "service.rewriter",
