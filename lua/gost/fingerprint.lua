@@ -8,6 +8,11 @@ local LISTS = {
   limiter = "limiters", climiter = "climiters", rlimiter = "rlimiters", ingress = "ingresses",
 }
 
+local SINGULAR = { bypasses = "bypass", hosts = "hosts", ingresses = "ingress" }
+
+---What does not change a service: where a function's text stands, and what was made of a definition.
+local PASSED_OVER = { line = true, built = true, running = true }
+
 local function sorted_keys(value)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
@@ -44,8 +49,10 @@ function write(out, configuration, value, under, seen)
   end
   out[#out + 1] = "{"
   for _, key in ipairs(sorted_keys(value)) do
-    out[#out + 1] = tostring(key) .. "="
-    write(out, configuration, value[key], type(key) == "string" and key or under, seen)
+    if not PASSED_OVER[key] then
+      out[#out + 1] = tostring(key) .. "="
+      write(out, configuration, value[key], type(key) == "string" and key or under, seen)
+    end
   end
   out[#out + 1] = "}"
   -- a hop inside a chain that has only a name stands for an entry of the list
@@ -63,6 +70,13 @@ function fingerprint.of(configuration, service)
   return table.concat(out, "\1")
 end
 
+---How to call an item of a list: by its name, or its place.
+local function label(key, a, b)
+  if math.type(key) ~= "integer" then return tostring(key) end
+  local item = type(a) == "table" and a or b
+  return type(item) == "table" and item.name or ("[%d]"):format(key - 1)
+end
+
 local function compare(lines, path, a, b)
   if type(a) ~= "table" or type(b) ~= "table" then
     if a ~= b then lines[#lines + 1] = path end
@@ -72,17 +86,51 @@ local function compare(lines, path, a, b)
   for key in pairs(a) do keys[key] = true end
   for key in pairs(b) do keys[key] = true end
   for _, key in ipairs(sorted_keys(keys)) do
-    compare(lines, path == "" and tostring(key) or path .. "." .. tostring(key), a[key], b[key])
+    if not PASSED_OVER[key] then
+      local here = label(key, a[key], b[key])
+      compare(lines, path == "" and here or path .. "." .. here, a[key], b[key])
+    end
   end
 end
 
----": addr, handler.retries": which fields are not the same, for the log.
+---": addr, handler.retries": which fields are not the same, for the log. Never their values.
 ---@return string
 function fingerprint.difference(a, b)
   local lines = {}
   compare(lines, "", a, b)
   if #lines == 0 then return "" end
-  return ": " .. table.concat(lines, ", ", 1, math.min(#lines, 8))
+  for i, line in ipairs(lines) do
+    lines[i] = line:gsub("%f[%a]hops%.", ""):gsub("%f[%a]nodes%.([^%.]+)%.", "%1 "):gsub("%f[%a]nodes%.", "")
+  end
+  local more = #lines > 8 and (" and %d more"):format(#lines - 8) or ""
+  return ": " .. table.concat(lines, ", ", 1, math.min(#lines, 8)) .. more
+end
+
+---What changed in the lists of two configurations: "~ chain out: hop-0.node-1 addr".
+---@return string[]
+function fingerprint.lists(old, new)
+  local lines, seen = {}, {}
+  local lists = {}
+  for _, list in pairs(LISTS) do
+    if not seen[list] then lists[#lists + 1] = list end
+    seen[list] = true
+  end
+  table.sort(lists)
+  for _, list in ipairs(lists) do
+    local what = SINGULAR[list] or list:sub(1, -2)
+    for _, one in ipairs(new[list] or {}) do
+      local before = entry(old[list], one.name)
+      if not before then lines[#lines + 1] = ("+ %s %s"):format(what, one.name)
+      else
+        local difference = fingerprint.difference(before, one)
+        if difference ~= "" then lines[#lines + 1] = ("~ %s %s%s"):format(what, one.name, difference) end
+      end
+    end
+    for _, one in ipairs(old[list] or {}) do
+      if not entry(new[list], one.name) then lines[#lines + 1] = ("- %s %s"):format(what, one.name) end
+    end
+  end
+  return lines
 end
 
 return fingerprint

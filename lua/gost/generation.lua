@@ -2,7 +2,7 @@
 ---
 ---A new generation takes over from the old one what did not change: services whose definitions,
 ---with all that they refer to, are the same stay as they are; of others the listening socket is kept
----where the address is the same.
+---where the address is the same. When anything fails, everything is put back.
 local build = require "gost.build"
 local core = require "gost.core"
 local shape = require "gost.fingerprint"
@@ -11,12 +11,13 @@ local shape = require "gost.fingerprint"
 ---@field object userdata
 ---@field definition table
 ---@field mark string     fingerprint of the definition and all it refers to
----@field addr string     where it listens
+---@field addr? string    where it listens; nil until it has started
 
 ---@class gost.Generation
 ---@field configuration table
 ---@field services table<string, gost.Running>
 ---@field order string[]
+---@field started? gost.Running[]  what is new in it
 local Generation = {}
 Generation.__index = Generation
 
@@ -55,53 +56,93 @@ local function prepare(configuration, options, old)
   return new
 end
 
----The socket of a replaced service that listens where this one wants to.
-local function heir_of(running, old)
-  for name, before in pairs(old and old.services or {}) do
-    local definition = before.definition
-    if definition.addr == running.definition.addr and not before.kept
-      and (name == running.definition.name or before.leaving) then
-      return before
+-- taking over ------------------------------------------------------------------------------------
+
+---The services of the old generation that the new one does not keep, its namesake first.
+---@return gost.Running[]
+local function predecessors(new, old, name)
+  local list = {}
+  for _, other in ipairs(old and old.order or {}) do
+    local before = old.services[other]
+    if new.services[other] ~= before then
+      table.insert(list, other == name and 1 or #list + 1, before)
     end
   end
+  return list
 end
 
-local function start_one(running, old, options)
-  local before = heir_of(running, old)
-  if before and running.object:inherit(before.object) then before.kept = true end
+---What was done to start one service, so that it can be undone.
+---@class gost.Step
+---@field running gost.Running
+---@field inherited? gost.Running  whose listening socket it has now
+---@field stopped? gost.Running    which had to go first
+
+---@param step gost.Step
+local function undo(step)
+  local back = step.inherited
+  if not (back and back.object:inherit(step.running.object)) then
+    step.running.object:stop()
+    if back then back.object:start() end
+  end
+  if step.stopped then step.stopped.object:start() end
+end
+
+---@param running gost.Running
+---@param before gost.Running[]  who might hold the socket
+---@return gost.Step? step
+---@return string? message
+local function start_one(running, before)
+  for _, one in ipairs(before) do
+    local same = one.definition.addr == running.definition.addr or one.addr == running.definition.addr
+    if same and running.object:inherit(one.object) then
+      running.addr = running.object:addr()
+      return { running = running, inherited = one }
+    end
+  end
   local addr, message = running.object:start()
+  local step = { running = running }
+  if not addr then -- the address may be held by a listener of another kind that is about to go
+    for _, one in ipairs(before) do
+      if one.definition.addr == running.definition.addr and one.addr then
+        one.object:stop()
+        addr, message = running.object:start()
+        step.stopped = one
+        if not addr then one.object:start() end
+        break
+      end
+    end
+  end
   if not addr then return nil, message end
   running.addr = addr
-  if options.id == 0 then addresses:set(running.definition.name, addr) end
-  return true
+  return step
 end
 
 ---Start what is new. On failure everything is as before.
-function Generation:start(old, options)
-  local started = {}
-  for name, before in pairs(old and old.services or {}) do
-    before.leaving = self.services[name] ~= before
-    before.kept = nil
-  end
+---@return gost.Running[]? started
+---@return string? message
+function Generation:start(old)
+  local steps = {}
   for _, name in ipairs(self.order) do
     local running = self.services[name]
     if not running.addr then
-      local ok, message = start_one(running, old, options)
-      if not ok then
-        for _, one in ipairs(started) do
-          local before = heir_of(one, old) or one.heir
-          if before and before.kept then before.object:inherit(one.object) end
-          one.object:stop()
-        end
+      local step, message = start_one(running, predecessors(self, old, name))
+      if not step then
+        for i = #steps, 1, -1 do undo(steps[i]) end
         return nil, message
       end
-      started[#started + 1] = running
+      steps[#steps + 1] = step
     end
   end
+  local started = {}
+  for i, step in ipairs(steps) do started[i] = step.running end
   return started
 end
 
----What changed, as lines for the log: "+ service b", "- service a", "~ service c".
+-- what changed ------------------------------------------------------------------------------------
+
+---What changed, as lines for the log: "+ service b", "- service a", "~ service c: addr".
+---@param old? gost.Generation
+---@return string[]
 function Generation:changes(old)
   local lines = {}
   for _, name in ipairs(self.order) do
@@ -112,8 +153,11 @@ function Generation:changes(old)
       lines[#lines + 1] = "~ service " .. name .. shape.difference(before.definition, self.services[name].definition)
     end
   end
-  for name in pairs(old and old.services or {}) do
+  for _, name in ipairs(old and old.order or {}) do
     if not self.services[name] then lines[#lines + 1] = "- service " .. name end
+  end
+  if old then
+    for _, line in ipairs(shape.lists(old.configuration, self.configuration)) do lines[#lines + 1] = line end
   end
   return lines
 end
@@ -133,8 +177,11 @@ function generation.replace(configuration, options, old)
   local new, message = prepare(configuration, options, old)
   if not new then return nil, message end
   local started
-  started, message = new:start(old, options)
+  started, message = new:start(old)
   if not started then return nil, message end
+  if options.id == 0 then
+    for _, running in ipairs(started) do addresses:set(running.definition.name, running.addr) end
+  end
   for name, before in pairs(old and old.services or {}) do
     if new.services[name] ~= before then before.object:stop() end
   end

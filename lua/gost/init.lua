@@ -45,7 +45,17 @@ local global_hooks = {}
 ---@param fn function
 ---@param opts? table
 function gost.on(event, fn, opts)
+  objects.check_hook(event, fn, 2)
   global_hooks[#global_hooks + 1] = { event, fn, opts }
+end
+
+---A name that no service of the script has.
+local function fresh_name()
+  local taken = {}
+  for _, other in ipairs(services) do taken[other.definition.name] = true end
+  local n = #services
+  while taken[("service-%d"):format(n)] do n = n + 1 end
+  return ("service-%d"):format(n)
 end
 
 ---@param definition table
@@ -56,23 +66,32 @@ function gost.service(definition)
   for _, hook in ipairs(global_hooks) do
     if not own[hook[1]] then service:on(table.unpack(hook)) end
   end
+  service.definition.name = service.definition.name or fresh_name()
   services[#services + 1] = service
-  service.definition.name = service.definition.name or ("service-%d"):format(#services - 1)
   return service
-end
-
----Turn files into services of this script, to be changed and then run.
----@param path string
----@return gost.Service[]
-function gost.load(path)
-  local loaded, message = require("gost.load_file").services(path)
-  if not loaded then error(message, 2) end
-  for _, service in ipairs(loaded) do services[#services + 1] = service end
-  return loaded
 end
 
 ---Sections and named lists in the shape of a file, beside the services of the script.
 local settings = {}
+
+---Turn a file into services of this script, to be changed and then run. Its chains, authers … can be named by
+---these and by all other services.
+---@param path string
+---@return gost.Service[]|table<string, gost.Service>  in order, and by name
+function gost.load(path)
+  local configuration, message = require("gost.load_file").configuration(path)
+  if not configuration then error(message, 2) end
+  local loaded = {}
+  for i, definition in ipairs(configuration.services) do
+    local service = objects.from_definition(definition)
+    loaded[i], loaded[definition.name] = service, service
+    for _, hook in ipairs(global_hooks) do service:on(table.unpack(hook)) end
+    services[#services + 1] = service
+  end
+  configuration.services = nil
+  require("gost.source").merge(settings, configuration)
+  return loaded
+end
 
 ---Settings of the program (`log`, `tls`, `api` …), in the shape of a configuration file.
 ---@param definition table
@@ -83,14 +102,20 @@ function gost.configure(definition)
   require("gost.source").merge(settings, found)
 end
 
-local function configuration()
+---@param wanted fun(service: gost.Service): boolean  which services
+local function configuration(wanted)
   local all = { services = {} }
   for key, value in pairs(settings) do
     if key ~= "services" then all[key] = value end
   end
-  for i, service in ipairs(services) do all.services[i] = service.definition end
+  for _, service in ipairs(services) do
+    if wanted(service) then all.services[#all.services + 1] = service.definition end
+  end
   return all
 end
+
+local function is_running(service) return rawget(service, "running") ~= nil end
+local function every_service() return true end
 
 ---Give the running objects back to the script's own.
 local function adopt(generation)
@@ -100,15 +125,34 @@ local function adopt(generation)
   end
 end
 
----Start the service now, and all others that the script has made.
-function objects.start(service)
+---Run what `wanted` says.
+local function apply(wanted)
   local runtime = require "gost.runtime"
-  if not rawget(service, "running") then
-    local ok, message = runtime.apply(configuration())
-    if not ok then return nil, message end
-    adopt(runtime.current())
-  end
+  local ok, message = runtime.apply(configuration(wanted))
+  if not ok then return nil, message end
+  adopt(runtime.current())
+  return true
+end
+
+---Start the service now, in this worker.
+function objects.start(service)
+  if is_running(service) then return rawget(service, "running"):start() end
+  local ok, message = apply(function(other) return other == service or is_running(other) end)
+  if not ok then return nil, message end
   return service.addr
+end
+
+---Run the service as its definition says now.
+function objects.reload(service)
+  if not is_running(service) then return true end
+  return apply(is_running)
+end
+
+---The chain of a loaded file that has this name.
+function objects.named_chain(name)
+  for _, chain in ipairs(settings.chains or {}) do
+    if chain.name == name then return chain, settings end
+  end
 end
 
 local ran = false
@@ -122,7 +166,7 @@ end
 function gost.run()
   ran = true
   local runtime = require "gost.runtime"
-  return runtime.run(configuration(), adopt)
+  return runtime.run(configuration(every_service), adopt)
 end
 
 ---Start what is not started, and turn the loop once: for programs with a loop of their own.
@@ -130,16 +174,15 @@ end
 function gost.step(timeout)
   if gost.pending() then
     ran = true
-    local ok, message = require("gost.runtime").apply(configuration())
+    local ok, message = apply(every_service)
     if not ok then error(message, 2) end
-    adopt(require("gost.runtime").current())
   end
   core.step(timeout)
 end
 
----End gost.run().
+---End gost.run(), in all workers.
 function gost.stop()
-  core.stop()
+  require("gost.runtime").stop()
 end
 
 ---Open a stream to `addr`, directly or through a chain. Suspends.
@@ -150,7 +193,7 @@ end
 ---@return string? code "timeout", "refused" …
 function gost.dial(addr, opts)
   local chain = opts and opts.chain
-  if chain then chain = objects.chain(type(chain) == "string" and { chain } or chain, 2):object() end
+  if chain then chain = objects.chain(chain, 2):object() end
   return core.dial(addr, chain, opts and opts.timeout)
 end
 
@@ -174,6 +217,7 @@ end
 ---@param name string
 ---@param fn fun(conn: gost.Conn?, candidates: table[], request: table): integer|string|nil
 function gost.selector(name, fn)
+  if type(fn) ~= "function" then error(("expected a function, got a %s"):format(type(fn)), 2) end
   objects.selectors[name] = fn
 end
 
@@ -192,7 +236,7 @@ end
 ---@return gost.Fiber
 function gost.after(seconds, fn)
   return core.spawn(function()
-    if core.sleep(seconds) then fn() end
+    if core.sleep(seconds) then return fn() end
   end)
 end
 

@@ -45,6 +45,7 @@ function main.prepare(options, env)
   require("gost.secrets").expand(configuration, env, found)
   require("gost.check").configuration(configuration, found)
   require("gost.complete").configuration(configuration)
+  require("gost.inline").resolve(configuration, found)
   return configuration, found
 end
 
@@ -118,12 +119,30 @@ local SUBCOMMANDS = {
   explain = function(args, env) return require("gost.explain").main(args, env, out, err) end,
 }
 
+---`[--workers N] script.lua …`: the script, its arguments, the number of workers.
+---@return string? script
+---@return string[]? args
+---@return integer|string|nil workers_or_message
+local function script_of(argv)
+  local i, workers = 1, nil
+  if argv[1] == "--workers" or argv[1] == "-workers" then i, workers = 3, argv[2] or "" end
+  workers = workers or (argv[1] or ""):match "^%-%-?workers=(.*)$"
+  if workers and i == 1 then i = 2 end
+  local script = argv[i]
+  if not script or script:sub(1, 1) == "-" or not script:match "%.lua$" then return nil end
+  local count = workers and math.tointeger(tonumber(workers))
+  if workers and (not count or count < 1 or count > 256) then
+    return script, nil, ("--workers: expected 1 to 256, got %q"):format(workers)
+  end
+  return script, table.move(argv, i + 1, #argv, 1, {}), count
+end
+
 ---One process: no ` -- ` in the arguments any more.
 local function one(argv, env)
   local first = argv[1]
-  if first and first:match "%.lua$" and first:sub(1, 1) ~= "-" then
-    return require("gost.runtime").run_script(first, table.move(argv, 2, #argv, 1, {})) or 0
-  end
+  local script, args, workers = script_of(argv)
+  if script and not args then return usage_error(workers) end
+  if script then return require("gost.runtime").run_script(script, args, { workers = workers }) or 0 end
   if first and SUBCOMMANDS[first] then
     return SUBCOMMANDS[first](table.move(argv, 2, #argv, 1, {}), env)
   end

@@ -225,7 +225,7 @@ local Chain = {}
 function Chain:object(builder)
   local built = rawget(self, "built")
   if not built then
-    built = (builder or build.new({})):chain(self.definition)
+    built = (builder or build.new(rawget(self, "configuration") or {})):chain(self.definition)
     rawset(self, "built", built)
   end
   return built
@@ -251,6 +251,28 @@ local Chain_meta = {
   __name = "gost.Chain",
 }
 
+---A chain of a file, as scripts see it; its hops and nodes are objects as well.
+local function wrap_chain(definition, configuration)
+  local hops = {}
+  for i, hop in ipairs(definition.hops or {}) do
+    local full = hop
+    if not hop.nodes then
+      for _, one in ipairs(configuration.hops or {}) do
+        if one.name == hop.name then full = one end
+      end
+    end
+    local shown = copy(full)
+    shown.nodes = {}
+    for n, node in ipairs(full.nodes or {}) do shown.nodes[n] = setmetatable({ definition = node }, Node_meta) end
+    hops[i] = setmetatable({ definition = shown }, Hop_meta)
+  end
+  local shown = copy(definition)
+  shown.hops = hops
+  local chain = setmetatable({ definition = shown }, Chain_meta)
+  rawset(chain, "configuration", configuration)
+  return chain
+end
+
 ---Anything that can be a hop: a Hop, a Node, a URL, a table with nodes or with one address.
 local function as_hop(value, level)
   if type(value) == "string" then return objects.hop({ value }, level + 1) end
@@ -265,6 +287,12 @@ end
 ---@return gost.Chain
 function objects.chain(definition, level)
   level = (level or 1) + 1
+  if type(definition) == "string" and not definition:find("://", 1, true) then
+    local found, configuration = objects.named_chain(definition)
+    if not found then error(("there is no chain %q, and it is no URL"):format(definition), level) end
+    return wrap_chain(found, configuration)
+  end
+  if type(definition) == "string" then definition = { definition } end
   if type(definition) ~= "table" then error(("expected a table, got a %s"):format(type(definition)), level) end
   if getmetatable(definition) == Chain_meta then return definition --[[@as gost.Chain]] end
   if getmetatable(definition) == Hop_meta or getmetatable(definition) == Node_meta then
@@ -334,7 +362,7 @@ local HOOKS = {
   dial_error = true, stream = true, close = true,
 }
 
-local function check_hook(event, fn, level)
+function objects.check_hook(event, fn, level)
   if not HOOKS[event] then
     local nearest = require "gost.nearest"
     local names = {}
@@ -353,7 +381,7 @@ end
 ---@param opts? { fail?: "open"|"closed", timeout?: number, instructions?: integer }
 ---@return gost.Service self
 function Service:on(event, fn, opts)
-  check_hook(event, fn, 2)
+  objects.check_hook(event, fn, 2)
   if rawget(self, "running") then error("hooks are attached before the service runs", 2) end
   if opts then fn = { fn, fail = opts.fail, timeout = opts.timeout, instructions = opts.instructions } end
   local definition = rawget(self, "definition")
@@ -375,6 +403,22 @@ function Service:stop()
   if running then running:stop() end
 end
 
+---Change a service, while it runs as well: what is not named stays as it is, open connections go on as they began,
+---and clients that are about to connect notice nothing. In a program with several workers, call it in each.
+---@param changes table  as for gost.service
+---@return boolean? ok
+---@return string? message  nothing has changed then
+function Service:reload(changes)
+  local before = rawget(self, "definition")
+  rawset(self, "definition", objects.amended(before, changes or {}, 2))
+  local ok, message = objects.reload(self)
+  if not ok then
+    rawset(self, "definition", before)
+    return nil, message
+  end
+  return true
+end
+
 ---@return table counters total, current, errors, bytes_in, bytes_out
 function Service:stats()
   local running = rawget(self, "running")
@@ -389,9 +433,19 @@ local Service_meta = {
     return rawget(self, "definition")[key]
   end,
   __tostring = function(self) return ("gost.Service %s on %s"):format(self.name, self.addr) end,
+  __newindex = function(self, key, value)
+    if rawget(self, "running") then error("this service runs: use service:reload{} to change it", 2) end
+    rawset(self, "definition", objects.amended(rawget(self, "definition"), { [key] = value }, 2))
+  end,
   __close = function(self) self:stop() end,
   __name = "gost.Service",
 }
+
+---@param definition table  canonical, from a file
+---@return gost.Service
+function objects.from_definition(definition)
+  return setmetatable({ definition = definition }, Service_meta)
+end
 
 ---@param definition table  the fields of a service in a file, and options of its parts
 ---@return gost.Service
@@ -404,7 +458,7 @@ function objects.service(definition, level)
     elseif key ~= "chain" and key ~= "auth" and is_field("service", key) then raw[key] = value
     else options[key] = value end
   end
-  for event, fn in pairs(on or {}) do check_hook(event, fn, level) end
+  for event, fn in pairs(on or {}) do objects.check_hook(event, fn, level) end
   service_parts(raw, options, level)
   local chain = raw.handler.chain
   raw.handler.chain = nil
@@ -415,5 +469,44 @@ function objects.service(definition, level)
   return setmetatable({ definition = canonical }, Service_meta)
 end
 
+---A copy of a definition with the fields of `changes` in place of its own.
+---@param definition table
+---@param changes table  as for gost.service
+---@return table
+function objects.amended(definition, changes, level)
+  level = level + 1
+  local new, options = copy(definition), {}
+  for _, key in ipairs { "handler", "listener" } do
+    new[key] = copy(definition[key] or {})
+    new[key].metadata = copy(new[key].metadata or {})
+  end
+  for key, value in pairs(changes) do
+    if key == "on" then
+      for event, fn in pairs(value) do objects.check_hook(event, fn, level) end
+      new.on = copy(definition.on or {})
+      for event, fn in pairs(value) do new.on[event] = fn end
+    elseif key == "chain" then
+      new.handler.chain = type(value) == "table" and objects.chain(value, level) or value
+    elseif key == "auth" then
+      new.handler.auther, new.handler.authers, new.handler.auth = nil, nil, nil
+      take_auth(new.handler, value)
+    elseif key == "forward" then take_forward(new, value)
+    elseif key == "tls" then new.listener.tls = value
+    elseif HANDLER_KEYS[key] then new.handler[key] = value
+    elseif is_field("service", key) then
+      local checked = check("service", { [key] = value }, level)
+      for name, found in pairs(checked) do new[name] = found end
+    else options[key] = value end
+  end
+  local parts = {
+    part("handler", new.handler), part("listener", new.listener),
+    { index = components.fixed_index "service", metadata = copy(new.metadata or {}) },
+  }
+  new.metadata = parts[3].metadata
+  for key, value in pairs(options) do
+    if not place_option(parts, key, value) then unknown_key("service", key, "service", parts, level) end
+  end
+  return new
+end
 
 return objects

@@ -43,6 +43,7 @@ function runtime.apply(configuration)
   end
   new.started = nil
   current = new
+  collectgarbage() -- what the old generation had is in C, and looks small to the collector
   return true
 end
 
@@ -69,6 +70,7 @@ end
 
 local function on_command(text)
   if text == "drain" then return runtime.drain(DRAIN_SECONDS) end
+  if text == "stop" then return core.stop() end
   if text == "reload" then
     local ok, message = runtime.apply(json.decode(handed:get "configuration"))
     if not ok then
@@ -113,11 +115,19 @@ local function watch_signals(read)
   end)
 end
 
----The loop, until something stops it.
+---The loop of the first worker, until something stops it; then the others end as well.
 local function serve()
+  core.on_command(on_command)
   core.loop()
+  tell_all "stop"
   core.join_workers()
   return 0
+end
+
+---End the program: in order for the first worker, which ends the others.
+function runtime.stop()
+  if core.worker() ~= 0 then core.tell(0, "stop") end
+  core.stop()
 end
 
 local function setup_log(log)
@@ -142,6 +152,13 @@ end
 function runtime.start(configuration, opts)
   core.raise_nofile()
   setup_log(configuration.log)
+  if configuration.tls then
+    local fine, why = core.tls_default(configuration.tls)
+    if not fine then
+      core.log("fatal", why)
+      return 1
+    end
+  end
   local workers = opts.workers or core.cores()
   handed:set("shared", workers > 1)
   handed:set("mode", "configuration")
@@ -208,7 +225,10 @@ end
 function runtime.run(configuration, adopt)
   local id = core.worker()
   local workers = id == 0 and handed:get "workers" or 1 -- a plain Lua program has one
-  if id == 0 then handed:set("shared", workers > 1) end
+  if id == 0 then
+    handed:set("shared", workers > 1)
+    if configuration.log then setup_log(configuration.log) end
+  end
   local ok, message = runtime.apply(configuration)
   if not ok then error(message, 0) end
   adopt(current --[[@as gost.Generation]])

@@ -95,8 +95,13 @@ local function load_map()
 end
 
 ---A name of an entry of another list; scripts may also give the thing itself.
-local function load_ref()
+local load_object
+
+local function load_ref(field)
   return function(c, value)
+    if type(value) == "table" and type(value.lua) == "string" and not getmetatable(value) then
+      return load_object(c, objects.configuration.by_key[field.of].object, value) -- a function on the spot
+    end
     if c.lua and (type(value) == "function" or type(value) == "userdata" or type(value) == "table") then
       return value
     end
@@ -191,7 +196,7 @@ end
 ---@param object gost.Object
 ---@param raw table
 ---@return table
-local function load_object(c, object, raw)
+function load_object(c, object, raw)
   local out = {}
   places.note(out, raw, c.source)
   if object.group then metadata.open(c) end

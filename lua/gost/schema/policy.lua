@@ -6,35 +6,39 @@ local function sources(fields, plugin)
   fields[#fields + 1] = { "http", "sourceHTTP", "further lines from a web server", shorthand = "url" }
   if plugin ~= false then
     fields[#fields + 1] = { "plugin", "plugin", "a program that decides instead" }
+    if plugin == "lua" then
+      fields[#fields + 1] = { "lua", "string", "a Lua file, or the text of one, that returns the function to ask" }
+    end
   end
   return fields
 end
 
 return function(define)
-  define("auther", "Who is who", sources {
+  define("auther", "Who is who", sources({
     { "name", "name", "its name" },
     { "auths", "list auth", "users and passwords" },
-  }, { shorthand = "auths" })
+  }, "lua"), { shorthand = "auths" })
 
-  define("admission", "Who may connect", sources {
+  define("admission", "Who may connect", sources({
     { "name", "name", "its name" },
     { "reverse", "bool", "same as whitelist", deprecated = true, default = false },
     { "whitelist", "bool", "true: only those that match are admitted", default = false },
     { "matchers", "list string", "addresses, networks (CIDR) and names" },
-  }, { shorthand = "matchers" })
+  }, "lua"), { shorthand = "matchers" })
 
-  define("bypass", "Destinations to be left out", sources {
+  define("bypass", "Destinations to be left out", sources({
     { "name", "name", "its name" },
     { "reverse", "bool", "same as whitelist", deprecated = true, default = false },
     { "whitelist", "bool", "true: all but those that match are left out", default = false },
     { "network", "string", "only for this network", choices = "bypassNetworks" },
     { "matchers", "list string", "addresses, networks, ranges, names, wildcards; with port or without" },
-  }, { shorthand = "matchers" })
+  }, "lua"), { shorthand = "matchers" })
 
   define("resolver", "How names become addresses", {
     { "name", "name", "its name" },
     { "nameservers", "list nameserver", "asked in order until one answers" },
     { "plugin", "plugin", "a program that resolves" },
+    { "lua", "string", "a Lua file, or the text of one, that returns the function to ask" },
   }, { shorthand = "nameservers" })
 
   define("nameserver", "A DNS server", {
@@ -49,10 +53,10 @@ return function(define)
     { "only", "string", "never ask for the other family", choices = "families" },
   }, { shorthand = "addr" })
 
-  define("hostMapper", "Names known beforehand", sources {
+  define("hostMapper", "Names known beforehand", sources({
     { "name", "name", "its name" },
     { "mappings", "list mapping", "the names" },
-  }, { shorthand = "mappings" })
+  }, "lua"), { shorthand = "mappings" })
 
   define("mapping", "An address and its names", {
     { "ip", "string", "the address" },

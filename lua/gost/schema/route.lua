@@ -161,6 +161,7 @@ return function(define)
     { "redis", "sourceRedis", "the same in Redis" },
     { "http", "sourceHTTP", "the same from a web server" },
     { "plugin", "plugin", "a program that chooses" },
+    { "lua", "string", "a Lua file, or the text of one, that returns the function that chooses a node" },
     { "metadata", "metadata hop", "further options, passed on to the nodes" },
   }, { group = true, shorthand = "name" })
 
