@@ -69,9 +69,10 @@ struct gost_conn_ops {
     /**
      * Open a way for datagrams to any destination; suspends. Each destination is looked up and put to
      * the service's policies when the first datagram for it comes: what they deny is dropped.
+     * @param local    the address to bind on this host, without any chain; NULL: as the service dials
      * @param[out] up  its datagrams carry addresses; the caller owns it
      */
-    int (*associate)(struct gost_conn *c, struct gost_packet **up);
+    int (*associate)(struct gost_conn *c, const struct gost_addr *local, struct gost_packet **up);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**

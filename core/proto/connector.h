@@ -15,7 +15,11 @@ struct gost_remote;
  * the same way that the stream took, directly or through the nodes before.
  */
 struct gost_packet_carrier {
-    /** Suspends. @return 0 and a packet connected to `to`, or a negative code with diag */
+    /**
+     * Suspends.
+     * @param to  an empty or unspecified host (0.0.0.0, ::) is the node's own
+     * @return 0 and a packet connected to `to`, or a negative code with diag
+     */
     int (*open)(struct gost_packet_carrier *self, const struct gost_addr *to, uint64_t deadline,
                 struct gost_packet **out);
 };

@@ -9,6 +9,7 @@
 #include "core/proto/kinds.h"
 #include "core/proto/relay_bind.h"
 #include "core/proto/relay_stream.h"
+#include "core/proto/udp_framed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,9 +55,10 @@ static int encode(struct gost_connector *c, const struct gost_request *request, 
     int rc = add_credentials(c, &m);
     if (rc != 0)
         return rc;
-    if (request->network == GOST_UNIX) {
+    if (request->network != GOST_TCP) {
         m.has_network = true;
-        m.network = GOST_RELAY_UNIX;
+        m.network = request->network == GOST_UDP ? GOST_RELAY_UDP : GOST_RELAY_UNIX;
+        m.code |= request->network == GOST_UDP ? GOST_RELAY_FLAG_UDP : 0;
     }
     if (request->addr.host[0] || request->addr.port) /* none: the node forwards as it likes */
         gost_relay_add_addr(&m, &request->addr);
@@ -101,6 +103,55 @@ static int relay_connect(struct gost_connector *c, struct gost_stream **io,
     return rc;
 }
 
+/* To one target: its datagrams follow the request, each with its length. */
+static int packet_connect(struct gost_connector *c, struct gost_stream **io,
+                          const struct gost_request *request, uint64_t deadline,
+                          struct gost_packet **out)
+{
+    const struct relay_settings *s = c->settings;
+    uint8_t bytes[REQUEST_MAX];
+    int n = encode(c, request, bytes);
+    int rc = n > 0 ? 0 : n;
+    if (rc == 0 && s->nodelay)
+        rc = ask(*io, bytes, (size_t)n, deadline);
+    else if (rc == 0)
+        rc = gost__relay_stream_push(io, bytes, (size_t)n);
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc == 0 ? gost__udp_framed_new(io, GOST__UDP_RELAY, NULL, out) : rc;
+}
+
+/* To any target: BIND without a port, and every datagram carries its address. */
+static int packet_associate(struct gost_connector *c, struct gost_stream **io, uint64_t deadline,
+                            struct gost_packet **out)
+{
+    struct gost_relay m = {.code = GOST_RELAY_BIND | GOST_RELAY_FLAG_UDP,
+                           .has_network = true,
+                           .network = GOST_RELAY_UDP};
+    struct gost_addr anywhere = {.host = "0.0.0.0"};
+    uint8_t bytes[REQUEST_MAX];
+    gost_relay_add_addr(&m, &anywhere);
+    int rc = add_credentials(c, &m);
+    size_t n = rc == 0 ? gost_relay_encode(bytes, sizeof(bytes), &m) : 0;
+    explicit_bzero(&m.auth, sizeof(m.auth));
+    if (rc == 0)
+        rc = ask(*io, bytes, n, deadline);
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc == 0 ? gost__udp_framed_new(io, GOST__UDP_TUNNEL, NULL, out) : rc;
+}
+
+static int relay_connect_packet(struct gost_connector *c, struct gost_stream **io,
+                                const struct gost_request *request,
+                                struct gost_packet_carrier *carrier, uint64_t deadline,
+                                struct gost_packet **out)
+{
+    const struct relay_settings *s = c->settings;
+    (void)carrier;
+    deadline = gost__deadline_within(deadline, s->timeout);
+    if (!request->addr.host[0] && request->addr.port == 0)
+        return packet_associate(c, io, deadline, out);
+    return packet_connect(c, io, request, deadline, out);
+}
+
 static int relay_bind(struct gost_connector *c, struct gost_stream **io,
                       const struct gost_request *request, uint64_t deadline,
                       struct gost_remote **out)
@@ -133,5 +184,6 @@ const struct gost_connector_kind gost__relay_connector = {
     .options = {options, sizeof(struct relay_settings)},
     .init = relay_init,
     .connect = relay_connect,
+    .connect_packet = relay_connect_packet,
     .bind = relay_bind,
 };

@@ -8,14 +8,17 @@
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
 #include "core/proto/relay_bind.h"
+#include "core/proto/udp_server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct relay_settings {
     struct gost_handshake_settings handshake;
     bool nodelay;
     bool unix_targets;
     bool bind;
+    struct gost__udp_settings udp;
     struct gost_mux_options mux;
 };
 
@@ -33,7 +36,8 @@ static const struct gost_option options[] = {
     {.key = "bind",
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct relay_settings, bind),
-     .help = "let clients listen on this host, for reverse tunnels"},
+     .help = "let clients listen on this host, for reverse tunnels; and associate for datagrams"},
+    GOST_UDP_BUFFER_OPTION(struct relay_settings, udp),
     GOST_MUX_OPTIONS(struct relay_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
@@ -109,8 +113,8 @@ static int check(struct gost_handler *h, struct gost_conn *c, const struct gost_
     bool is_unix = m->has_network && m->network == GOST_RELAY_UNIX;
     bool other = m->has_network && (m->network == GOST_RELAY_IP || m->network == GOST_RELAY_SERIAL);
     *request = gost__handshake_request(&s->handshake, addr ? addr : &(struct gost_addr){{0}, 0});
-    request->network = is_unix ? GOST_UNIX : GOST_TCP;
-    if (gost_relay_is_udp(m) || other)
+    request->network = gost_relay_is_udp(m) ? GOST_UDP : is_unix ? GOST_UNIX : GOST_TCP;
+    if (other)
         return refuse(c, GOST_RELAY_UNAVAILABLE, gost_fail(GOST_ENOTSUP, "relay: network"));
     if (c->ops->has_forwarder(c))
         return 0;
@@ -123,7 +127,7 @@ static int check(struct gost_handler *h, struct gost_conn *c, const struct gost_
                       gost_fail(GOST_EPROTO, "relay: command %u", command));
     if (!addr || !addr->host[0])
         return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "relay: no target"));
-    if (is_unix && !s->unix_targets)
+    if (request->network == GOST_UNIX && !s->unix_targets)
         return refuse(c, GOST_RELAY_FORBIDDEN, gost_fail(GOST_EDENIED, "relay: Unix sockets"));
     return 0;
 }
@@ -160,6 +164,34 @@ static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct 
     return rc;
 }
 
+/* Does it ask for no port in particular: for an association? */
+static bool is_anywhere(const struct gost_addr *a)
+{
+    return a->port == 0 && (!a->host[0] || strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0);
+}
+
+static int serve_udp(struct gost_conn *c, const struct gost_request *request, bool bind)
+{
+    struct gost_packet *up = NULL;
+    union gost_sockaddr local;
+    uint8_t bytes[512];
+    bool forwarding = c->ops->has_forwarder(c);
+    int rc = bind ? c->ops->associate(c, is_anywhere(&request->addr) ? NULL : &request->addr, &up)
+             : forwarding ? c->ops->forward_packet(c, request, &up)
+                          : c->ops->dial_packet(c, request, &up);
+    if (rc != 0)
+        return refuse(c, bind ? GOST_RELAY_UNAVAILABLE : status_of(rc, forwarding), rc);
+    if (gost_packet_query(up, GOST_QUERY_LOCAL_ADDR, &local) != 0 || local.sa.sa_family == AF_UNIX)
+        gost_ip_parse("0.0.0.0", 0, &local);
+    size_t n = bind ? gost__relay_bind_reply(bytes, sizeof(bytes), &local)
+                    : encode(bytes, sizeof(bytes), GOST_RELAY_OK);
+    rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
+    if (rc == 0)
+        rc = gost__udp_serve_framed(c, bind ? GOST__UDP_TUNNEL : GOST__UDP_RELAY, &up);
+    gost_packet_close(up);
+    return rc;
+}
+
 static int init(struct gost_handler *h)
 {
     const struct relay_settings *s = h->settings;
@@ -182,6 +214,8 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     if (rc != 0)
         return rc;
     bool bind = (m.code & GOST_RELAY_COMMAND_MASK) == GOST_RELAY_BIND && !c->ops->has_forwarder(c);
+    if (request.network == GOST_UDP)
+        return serve_udp(c, &request, bind);
     return bind ? serve_bind(h, c, &request) : serve_connect(c, &request);
 }
 

@@ -9,14 +9,21 @@
 #include "core/proto/kinds.h"
 #include "core/proto/socks5.h"
 #include "core/proto/socks5_bind.h"
+#include "core/proto/udp_framed.h"
+#include "core/proto/udp_socks.h"
 
 #include <string.h>
 
 struct socks5_settings {
     int64_t timeout;
     bool notls;
+    int relay; /* enum relay */
+    int64_t udp_buffer, udp_timeout;
     struct gost_mux_options mux;
 };
+
+/* How datagrams reach the node. */
+enum relay { RELAY_TUNNEL, RELAY_UDP };
 
 static const struct gost_option options[] = {
     {.key = "timeout",
@@ -27,6 +34,25 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct socks5_settings, notls),
      .help = "do not offer GOST's TLS inside of SOCKS5"},
+    {.key = "relay",
+     .type = GOST_OPT_ENUM,
+     .offset = offsetof(struct socks5_settings, relay),
+     .def = "tcp",
+     .choices = "tcp udp",
+     .help = "how datagrams go: inside of the connection (GOST's UDP tunnel), or as datagrams (UDP "
+             "ASSOCIATE, for nodes other than GOST)"},
+    {.key = "udp.timeout",
+     .type = GOST_OPT_DURATION,
+     .offset = offsetof(struct socks5_settings, udp_timeout),
+     .help = "with relay=udp: end after so long without a datagram from the node"},
+    {.key = "udp.bufferSize",
+     .aliases = "udpBufferSize",
+     .type = GOST_OPT_INT,
+     .offset = offsetof(struct socks5_settings, udp_buffer),
+     .def = "65535",
+     .min = 1,
+     .max = INT32_MAX,
+     .help = "accepted for GOST's configurations: datagrams of any size pass"},
     GOST_MUX_OPTIONS(struct socks5_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
@@ -169,6 +195,42 @@ static int socks5_connect(struct gost_connector *c, struct gost_stream **io,
     return ask(c, io, &wanted, &reply, gost__deadline_within(deadline, s->timeout));
 }
 
+static int associate(struct gost_connector *c, struct gost_stream **io, const struct gost_addr *target,
+                     struct gost_packet_carrier *carrier, uint64_t deadline,
+                     struct gost_packet **out)
+{
+    const struct socks5_settings *s = c->settings;
+    struct gost_socks5_request wanted = {.command = GOST_SOCKS5_ASSOCIATE, .addr.host = "0.0.0.0"};
+    struct gost_socks5_reply reply;
+    struct gost_packet *socket = NULL;
+    int rc = ask(c, io, &wanted, &reply, deadline);
+    if (rc != 0)
+        return rc;
+    rc = carrier->open(carrier, &reply.addr, deadline, &socket);
+    if (rc == 0)
+        rc = gost__udp_socks_client(io, &socket, target,
+                                    s->udp_timeout > 0 ? (uint64_t)s->udp_timeout : 0, out);
+    gost_packet_close(socket);
+    return rc == 0 ? 0 : gost_fail_at(rc, "SOCKS5: UDP ASSOCIATE");
+}
+
+static int socks5_connect_packet(struct gost_connector *c, struct gost_stream **io,
+                                 const struct gost_request *request,
+                                 struct gost_packet_carrier *carrier, uint64_t deadline,
+                                 struct gost_packet **out)
+{
+    const struct socks5_settings *s = c->settings;
+    struct gost_socks5_request wanted = {.command = GOST_SOCKS5_UDP_TUNNEL, .addr.host = "0.0.0.0"};
+    struct gost_socks5_reply reply;
+    bool any = !request->addr.host[0] && request->addr.port == 0;
+    const struct gost_addr *target = any ? NULL : &request->addr;
+    deadline = gost__deadline_within(deadline, s->timeout);
+    if (s->relay == RELAY_UDP)
+        return associate(c, io, target, carrier, deadline, out);
+    int rc = ask(c, io, &wanted, &reply, deadline);
+    return rc == 0 ? gost__udp_framed_new(io, GOST__UDP_TUNNEL, target, out) : rc;
+}
+
 static void destroy(struct gost_connector *c)
 {
     gost_tls_context_unref(c->state);
@@ -181,6 +243,7 @@ const struct gost_connector_kind gost__socks5_connector = {
     .options = {options, sizeof(struct socks5_settings)},
     .init = socks5_init,
     .connect = socks5_connect,
+    .connect_packet = socks5_connect_packet,
     .bind = socks5_bind,
     .destroy = destroy,
 };

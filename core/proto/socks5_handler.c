@@ -9,6 +9,7 @@
 #include "core/proto/kinds.h"
 #include "core/proto/socks5.h"
 #include "core/proto/socks5_bind.h"
+#include "core/proto/udp_server.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct socks5_settings {
     bool notls;
     bool bind;
     char *public_addr;
+    struct gost__udp_settings udp;
     struct gost_mux_options mux;
 };
 
@@ -34,7 +36,9 @@ static const struct gost_option options[] = {
      .aliases = "publicAddr",
      .type = GOST_OPT_STRING,
      .offset = offsetof(struct socks5_settings, public_addr),
-     .help = "the host that clients are told for BIND; not given: the address they reached"},
+     .help = "the host that clients are told for BIND, and for UDP ASSOCIATE if it is an IP address; "
+             "not given: the address they reached"},
+    GOST_SOCKS5_UDP_OPTIONS(struct socks5_settings, udp),
     GOST_MUX_OPTIONS(struct socks5_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
@@ -167,7 +171,8 @@ static int serve_bind(struct gost_handler *h, struct gost_conn *c,
 static int init(struct gost_handler *h)
 {
     const struct socks5_settings *s = h->settings;
-    return gost_mux_options_check(&s->mux);
+    int rc = gost__udp_settings_check(&s->udp);
+    return rc == 0 ? gost_mux_options_check(&s->mux) : rc;
 }
 
 static int serve(struct gost_handler *h, struct gost_conn *c)
@@ -185,6 +190,8 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
         return serve_connect(h, c, &request.addr);
     if (request.command == GOST_SOCKS5_BIND || request.command == GOST_SOCKS5_MUX_BIND)
         return serve_bind(h, c, &request);
+    if (request.command == GOST_SOCKS5_ASSOCIATE || request.command == GOST_SOCKS5_UDP_TUNNEL)
+        return gost__socks5_serve_udp(c, &request, &s->udp, s->bind, s->public_addr);
     answer(c, GOST_SOCKS5_BAD_COMMAND, NULL);
     return gost_fail(GOST_ENOTSUP, "SOCKS5 command 0x%02x", request.command);
 }

@@ -179,21 +179,28 @@ struct packet_leg {
 static int ask_packet(struct way *w, size_t index, const struct gost_request *request,
                       struct gost_stream **io, uint64_t deadline, struct gost_packet **out);
 
+static bool is_unspecified(const char *host)
+{
+    return !host[0] || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
 static int packet_leg_open(struct gost_packet_carrier *self, const struct gost_addr *to,
                            uint64_t deadline, struct gost_packet **out)
 {
     struct packet_leg *leg = gost_container_of(self, struct packet_leg, base);
     struct gost_node *n = leg->way->node[leg->index];
     struct gost_stream *io = NULL;
-    if (leg->index == 0)
-        return connect_udp(to, NULL, n->resolver, &n->socket, deadline, out);
     struct gost_request *request = calloc(1, sizeof(*request)); /* too big for a fiber's stack */
     if (!request)
         return gost_fail_code(GOST_ENOMEM);
     request->network = GOST_UDP;
     request->addr = *to;
-    int rc = node_open(leg->way, leg->index - 1, deadline, &io);
-    if (rc == 0)
+    if (is_unspecified(to->host))
+        strcpy(request->addr.host, n->addr.host);
+    int rc = leg->index == 0
+                 ? connect_udp(&request->addr, n->hosts, n->resolver, &n->socket, deadline, out)
+                 : node_open(leg->way, leg->index - 1, deadline, &io);
+    if (rc == 0 && leg->index > 0)
         rc = ask_packet(leg->way, leg->index - 1, request, &io, deadline, out);
     gost_stream_close(io);
     free(request);
