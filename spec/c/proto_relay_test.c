@@ -52,8 +52,7 @@ FIBER_TEST(relay_requests)
         {"01 01 0000", "01 01 0000", NULL, 0, true, false},
         {"01 03 000a" ADDR, "01 01 0000", NULL, 0, true, false},
         {"01 02 000a" ADDR, "01 03 0000", NULL, 0, true, false},
-        {"01 81 000a" ADDR, "01 05 0000", NULL, 0, true, false},
-        {"01 01 000f 04 0002 0001" ADDR, "01 05 0000", NULL, 0, true, false},
+        {"01 01 000f 04 0002 0011" ADDR, "01 05 0000", NULL, 0, true, false}, /* serial */
         {"01 01 0010 04 0002 0010 02 0008 03 04 \"/sox\" 0000", "01 03 0000", NULL, 0, true, false},
         {"01 01 000a" ADDR, "01 03 0000", NULL, GOST_EDENIED, true, false},
         {"01 01 000a" ADDR, "01 04 0000", NULL, GOST_ETIMEDOUT, true, false},
