@@ -91,6 +91,12 @@ struct gost_conn_ops {
     int (*serve_as)(struct gost_conn *c, const char *handler);
     /** Count bytes that a handler moves itself; the pump's are counted already. */
     void (*count)(struct gost_conn *c, uint64_t in, uint64_t out);
+    /**
+     * Wait until the service's limiter lets bytes pass that a handler moves itself; suspends.
+     * NULL: nothing limits them.
+     * @return 0 or GOST_ECANCELED
+     */
+    int (*pace)(struct gost_conn *c, uint64_t in, uint64_t out);
 };
 
 struct gost_conn {
@@ -125,6 +131,11 @@ static inline int gost_conn_dial(struct gost_conn *c, const struct gost_request 
                                  struct gost_stream **up)
 {
     return c->ops->dial(c, request, up);
+}
+
+static inline int gost_conn_pace(struct gost_conn *c, uint64_t in, uint64_t out)
+{
+    return c->ops->pace ? c->ops->pace(c, in, out) : 0;
 }
 
 static inline int gost_conn_relay(struct gost_conn *c, struct gost_stream **up)

@@ -16,7 +16,9 @@ static uint64_t idle_deadline(const struct gost__http *x)
 
 static int send_bytes(struct gost__http *x, const void *p, size_t n)
 {
-    int rc = n > 0 ? gost_io_write(x->client.s, p, n, idle_deadline(x)) : 0;
+    int rc = gost_conn_pace(x->c, 0, n);
+    if (rc == 0 && n > 0)
+        rc = gost_io_write(x->client.s, p, n, idle_deadline(x));
     if (rc == 0)
         x->c->ops->count(x->c, 0, n);
     return rc;

@@ -126,10 +126,12 @@ int gost__http_both(struct gost__http *x, struct gost__http_body *answer)
         int above = step_up(x, &up);
         int below = above < 0 ? above : step(&down);
         x->c->ops->count(x->c, up.taken, down.taken);
-        up.taken = down.taken = 0;
         if (below < 0)
             return below;
-        int rc = above == 0 && below == 0 ? wait_for_any(x, &up, &down) : 0;
+        int rc = gost_conn_pace(x->c, up.taken, down.taken);
+        up.taken = down.taken = 0;
+        if (rc == 0 && above == 0 && below == 0)
+            rc = wait_for_any(x, &up, &down);
         if (rc != 0)
             return rc;
     }

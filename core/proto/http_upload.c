@@ -120,7 +120,9 @@ int gost__http_upload(struct gost__http *x, struct gost__http_body *body)
         x->broke_off = used < 0;
         if (used < 0)
             return (int)used;
-        rc = gost__http_push(x, p, n);
+        rc = gost_conn_pace(x->c, n, 0);
+        if (rc == 0)
+            rc = gost__http_push(x, p, n);
         gost__http_take(&x->client, (size_t)used - x->unsent);
         x->c->ops->count(x->c, (uint64_t)used, 0);
     }

@@ -375,6 +375,31 @@ static void op_count(struct gost_conn *c, uint64_t in, uint64_t out)
     gost_session_of(c)->out += out;
 }
 
+static int pace(struct gost_session *s, int direction, uint64_t n)
+{
+    while (n > 0) {
+        uint64_t now = gost_now(), retry = now;
+        n -= gost_traffic_take(s->traffic, direction, n, now, &retry);
+        int rc = n > 0 ? gost_fiber_sleep(retry > now ? retry - now : 1) : 0;
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int op_pace(struct gost_conn *c, uint64_t in, uint64_t out)
+{
+    struct gost_session *s = gost_session_of(c);
+    if (!s->traffic)
+        return 0;
+    if (c->client_id)
+        gost_traffic_conn_identify(s->traffic, c->client_id, strlen(c->client_id));
+    int rc = gost_traffic_limits(s->traffic, GOST_LIMIT_IN) ? pace(s, GOST_LIMIT_IN, in) : 0;
+    if (rc == 0 && gost_traffic_limits(s->traffic, GOST_LIMIT_OUT))
+        rc = pace(s, GOST_LIMIT_OUT, out);
+    return rc;
+}
+
 const struct gost_conn_ops gost__session_ops = {
     .needs_auth = op_needs_auth,
     .auth = op_auth,
@@ -389,4 +414,5 @@ const struct gost_conn_ops gost__session_ops = {
     .relay_packet = op_relay_packet,
     .serve_as = op_serve_as,
     .count = op_count,
+    .pace = op_pace,
 };
