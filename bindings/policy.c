@@ -144,12 +144,9 @@ static int bypass_gc(lua_State *L)
 static int admission_hook(void *arg, const union gost_sockaddr *client)
 {
     char text[GOST_HOSTPORT_MAX];
-    struct script *s = arg;
-    lua_State *L = gostL_thread();
-    luaL_checkstack(L, 6, "admission");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+    lua_State *L = script_begin(arg);
     lua_pushstring(L, gost_sockaddr_format(client, text));
-    return script_verdict(L, 1, "admission");
+    return script_verdict(L, 2, "admission");
 }
 
 static int add_admission(void *a, const char *p, size_t n)

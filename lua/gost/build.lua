@@ -96,8 +96,10 @@ local function make_bypass(_, definition)
 end
 
 ---Names among the patterns are looked up once, now.
+---A function alone says who may come in; among patterns it is one of these.
 local function make_admission(_, definition)
   local one = patterns(definition)
+  if one.whitelist == nil and one.fn and #(one.matchers or {}) == 0 then one.whitelist = true end
   local found = {}
   for _, pattern in ipairs(one.matchers or {}) do
     if pattern:match "^[%x:%.%*/%-]+$" or pattern:find "[:/]" then
@@ -187,12 +189,11 @@ end
 function Builder:node(node, hop, scope)
   if type(node) == "table" and type(node.object) == "function" then return node:object(self, scope) end
   local interface, mark, proxy = socket_options(node, hop)
-  refuse(("proxyProtocol of node %s"):format(node.name), proxy)
   local hosts, resolver = node.hosts or hop.hosts, node.resolver or hop.resolver
   return core.node {
     name = node.name, scope = scope, addr = node.addr or "", network = node.network,
     connector = node.connector, dialer = node.dialer and self:dialer(node.dialer) or nil,
-    interface = interface, mark = mark,
+    interface = interface, mark = mark, proxy_protocol = tonumber(proxy),
     weight = tonumber(metadata.get(node.metadata, "weight")),
     backup = metadata.bool(node.metadata, "backup"),
     max_fails = tonumber(metadata.get(node.metadata, "maxFails")),
@@ -297,7 +298,7 @@ function Builder:authers(handler)
   return authers, authers ~= nil
 end
 
-local SERVICE_METADATA = { "proxyProtocol", "netns", "netns.out", "preUp", "postUp", "preDown", "postDown" }
+local SERVICE_METADATA = { "netns", "netns.out", "preUp", "postUp", "preDown", "postDown" }
 
 local function check_service(service)
   for _, key in ipairs(SERVICE_METADATA) do
@@ -368,6 +369,7 @@ function Builder:service(service, on)
     retries = handler.retries,
     dial_timeout_ms = milliseconds(metadata.duration(service.metadata, "dialTimeout")),
     interface = metadata.get(service.metadata, "interface"),
+    proxy_protocol = tonumber(metadata.get(service.metadata, "proxyProtocol")),
     mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
     admissions = self:all("admissions", service.admission, service.admissions, make_admission),
     bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth,
