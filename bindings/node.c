@@ -123,6 +123,7 @@ static void take_fields(lua_State *L, struct gost_node *n)
 {
     const char *network = gostL_field_string(L, 1, "network");
     n->weight = (int)gostL_field_int(L, 1, "weight", 1);
+    n->proxy_protocol = (int)gostL_field_int(L, 1, "proxy_protocol", 0);
     n->backup = gostL_field_bool(L, 1, "backup", false);
     n->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);
     n->fail_timeout = gostL_field_int(L, 1, "fail_timeout_ms", 0);

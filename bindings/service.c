@@ -223,6 +223,7 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
         gost_listener_delete(listener);
         return rc;
     }
+    listener->proxy_protocol = gostL_field_int(L, 1, "proxy_protocol", 0) > 0;
     listener->socket.reuseport = listener->socket.reuseport || gostL_field_bool(L, 1, "shared", false);
     rc = gost_service_new(name, listener, handler, out);
     return rc == 0 ? add_delegates(L, handler_at, *out) : rc;

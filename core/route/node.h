@@ -25,6 +25,7 @@ struct gost_node {
     char *interface;             /**< what socket.interface points to */
     struct gost_failmark *mark;  /**< shared memory */
     int weight;                  /**< >= 1 */
+    int proxy_protocol;          /**< version of the PROXY header that it is sent; 0: none */
     bool backup;                 /**< only when no other is left */
     int max_fails;               /**< 0: the hop's */
     int64_t fail_timeout;        /**< milliseconds; 0: the hop's */

@@ -4,6 +4,8 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/codec/proxy_header.h"
+#include "core/net/io.h"
 #include "core/net/udp.h"
 
 #include <stdlib.h>
@@ -17,6 +19,7 @@ struct way {
     struct gost_hop *hop[HOPS_MAX];   /* borrowed from the chain */
     size_t count;
     const struct gost_request *request;
+    struct gost_conn *conn; /* whose way it is, or NULL */
 };
 
 /* What a dial comes to: a stream or, where `packet` is set, a way for datagrams. */
@@ -131,9 +134,38 @@ static int connect_end(const struct gost_request *request, struct gost_hosts *ho
     return connect_udp(&request->addr, hosts, resolver, options, deadline, to->packet);
 }
 
+/* Tell a node who the client is, before anything else. */
+static int introduce(struct way *w, struct gost_node *n, struct gost_stream *io, uint64_t deadline)
+{
+    struct gost_proxy_header h = {.version = n->proxy_protocol == 1 ? 1 : 2, .local = !w->conn};
+    uint8_t bytes[GOST_PROXY_HEADER_ENCODED_MAX];
+    if (w->conn) {
+        h.src = w->conn->peer;
+        if (!w->conn->client ||
+            gost_stream_query(w->conn->client, GOST_QUERY_LOCAL_ADDR, &h.dst) != 0)
+            h.dst.sa.sa_family = 0;
+        gost_sockaddr_unmap(&h.dst);
+    }
+    size_t len = gost_proxy_header_encode(bytes, sizeof(bytes), &h);
+    return gost_io_write(io, bytes, len, deadline);
+}
+
+static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out);
+
 static int leg_open(struct gost_carrier *self, uint64_t deadline, struct gost_stream **out)
 {
     struct leg *leg = gost_container_of(self, struct leg, base);
+    struct gost_node *n = leg->way->node[leg->index];
+    int rc = raw_open(leg, deadline, out);
+    if (rc == 0 && n->proxy_protocol > 0 && (rc = introduce(leg->way, n, *out, deadline)) != 0) {
+        gost_stream_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out)
+{
     struct way *w = leg->way;
     struct gost_node *n = w->node[leg->index];
     if (leg->index == 0)
@@ -293,6 +325,7 @@ static int chain_try(struct gost_chain *chain, struct gost_conn *c,
     if (!w)
         return gost_fail_code(GOST_ENOMEM);
     w->request = request;
+    w->conn = c;
     int rc = way_choose(w, chain, c);
     *routed = w->count > 0;
     if (rc == 0 && *routed) {

@@ -314,14 +314,29 @@ static int within_limits(struct gost_session *s)
     return rc;
 }
 
+/* Who is really there stands in a PROXY header, which has to be read first. */
+static int learn_peer(struct gost_conn *c)
+{
+    union gost_sockaddr peer;
+    int rc = gost_io_open(c->client, c->deadline);
+    if (rc == 0 && gost_stream_query(c->client, GOST_QUERY_PEER_ADDR, &peer) == 0) {
+        c->peer = peer;
+        gost_sockaddr_unmap(&c->peer);
+    }
+    return rc;
+}
+
 static int serve(struct gost_session *s)
 {
     struct gost_hooks *h = &s->service->hooks;
     struct gost_conn *c = &s->conn;
     struct gost_handler *handler = s->service->handler;
+    int rc = s->service->listener->proxy_protocol && c->client ? learn_peer(c) : 0;
+    if (rc != 0)
+        return gost_fail_at(rc, "handshake");
     if (!admitted(s))
         return 0;
-    int rc = within_limits(s);
+    rc = within_limits(s);
     if (rc != 0)
         return rc;
     rc = h->accept ? h->accept(h->arg, c) : 0;

@@ -2,6 +2,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/transport/proxy_receive.h"
 #include "core/transport/tls.h"
 
 #include <stdlib.h>
@@ -56,6 +57,10 @@ static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr
     struct gost_stream *s = NULL;
     if (gost_socket_wrap(fd, &s) != 0)
         return;
+    if (l->proxy_protocol && gost_proxy_receive(&s) != 0) {
+        gost_stream_close(s);
+        return;
+    }
     if (l->kind->wrap && l->kind->wrap(l, &s) != 0) {
         gost_stream_close(s);
         return;
@@ -82,6 +87,9 @@ void gost__listener_close(struct gost_listener *l)
 
 int gost_listener_start(struct gost_listener *l)
 {
+    if (l->proxy_protocol && l->kind->start)
+        return gost_fail(GOST_ENOTSUP, "listener %s: proxyProtocol is not implemented yet",
+                         l->kind->name);
     int rc = l->kind->start ? l->kind->start(l) : gost__listener_listen(l);
     l->listening = rc == 0;
     return rc;

@@ -13,7 +13,7 @@ return {
   "service.cache", "service.recorders",
   "handler.chainGroup", "handler.limiter", "handler.observer", "handler.tls",
   "listener.chainGroup", "listener.auther", "listener.authers", "listener.auth",
-  "metadata.service.proxyProtocol", "metadata.service.netns", "metadata.service.netns.out",
+  "metadata.service.netns", "metadata.service.netns.out",
   "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
   "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
   "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
@@ -27,8 +27,8 @@ return {
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
   "node.probe", "node.matcher", "node.filter", "node.http", "node.tls", "node.network",
   "connector.tls", "dialer.auth", "selector.maxLatency",
-  "metadata.hop.proxyProtocol", "metadata.hop.netns",
-  "metadata.node.proxyProtocol", "metadata.node.netns",
+  "metadata.hop.netns",
+  "metadata.node.netns",
   "metadata.chain.weight", "metadata.chain.backup", "metadata.chain.maxFails", "metadata.chain.failTimeout",
 
   -- policies
