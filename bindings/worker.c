@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/net/linger.h"
+#include "core/net/packet.h"
 #include "core/net/pipe.h"
 #include "core/net/resolve.h"
 #include "core/route/service.h"
@@ -90,6 +91,7 @@ void gostL_worker_dispose(void)
     if (!l)
         return;
     gost_pipe_drain();
+    gost_batch_cleanup();
     gost_fiber_cleanup();
     gost_log_gather(false);
     gost_loop_destroy(l);

@@ -11,6 +11,7 @@
 enum {
     READ_MAX = 128 * 1024, /* at once */
     SEND_RUN = 16,         /* frames that are written at once */
+    PARTS = 3,             /* of a frame: its head, the datagram's head, the data */
     MARK = 0xff,           /* the third byte of a tunnel's frames */
     FRAME_MAX = 3 + GOST__UDP_ADDR_MAX + 65535,
     NAMES = GOST_BATCH_MAX,
@@ -161,8 +162,9 @@ static int framed_recv(struct gost_packet *p, struct gost_batch *b)
 
 /* Frames that are on their way into one write. */
 struct run {
-    struct iovec iov[2 * SEND_RUN];
+    struct iovec iov[PARTS * SEND_RUN];
     uint8_t head[SEND_RUN][3 + 1 + 16 + 2]; /* with an IP address; names go alone */
+    int first[SEND_RUN + 1]; /* its part in `iov`, and behind the last one */
     size_t size[SEND_RUN];
     int taken[SEND_RUN]; /* datagrams up to and with this frame: some are dropped */
     int count;
@@ -172,12 +174,13 @@ struct run {
 static size_t put_head(const struct framed *f, const struct gost_datagram *d, uint8_t *head)
 {
     struct gost_datagram to = *d;
-    if (d->len > 65535)
+    size_t len = (size_t)d->head_len + d->len;
+    if (len > 65535)
         return 0;
-    gost__put16(head, (uint16_t)d->len);
+    gost__put16(head, (uint16_t)len);
     if (f->framing == GOST__UDP_RELAY)
         return 2;
-    if (d->len == 0) /* a GOST would wait for bytes then */
+    if (len == 0) /* a GOST would wait for bytes then */
         return 0;
     if (f->target) {
         to.addr = f->target_addr.sa.sa_family != AF_UNSPEC ? &f->target_addr : NULL;
@@ -198,16 +201,22 @@ static void add_frame(struct run *r, const struct gost_datagram *d, uint8_t *hea
                       int taken)
 {
     int i = r->count++;
-    r->iov[2 * i] = (struct iovec){head, head_len};
-    r->iov[2 * i + 1] = (struct iovec){d->data, d->len};
-    r->size[i] = head_len + d->len;
+    int n = i > 0 ? r->first[i] : 0;
+    r->first[i] = n;
+    r->iov[n++] = (struct iovec){head, head_len};
+    if (d->head_len > 0)
+        r->iov[n++] = (struct iovec){(void *)d->head, d->head_len};
+    if (d->len > 0)
+        r->iov[n++] = (struct iovec){d->data, d->len};
+    r->first[i + 1] = n;
+    r->size[i] = head_len + d->head_len + d->len;
     r->taken[i] = taken;
 }
 
 /* Write frames; what of the last one does not fit is kept. @return datagrams taken, or a code */
 static int write_run(struct framed *f, const struct run *r)
 {
-    ssize_t put = gost_stream_writev(f->io, r->iov, 2 * r->count);
+    ssize_t put = gost_stream_writev(f->io, r->iov, r->first[r->count]);
     size_t left = put > 0 ? (size_t)put : 0;
     if (put < 0)
         return (int)put;
@@ -219,7 +228,7 @@ static int write_run(struct framed *f, const struct run *r)
         if (left == 0)
             return i > 0 ? r->taken[i - 1] : GOST_WANT_WRITE;
         int rc = 0;
-        for (int k = 2 * i; k < 2 * i + 2 && rc == 0; k++) {
+        for (int k = r->first[i]; k < r->first[i + 1] && rc == 0; k++) {
             size_t skip = left < r->iov[k].iov_len ? left : r->iov[k].iov_len;
             rc = gost_buf_append(&f->out, (uint8_t *)r->iov[k].iov_base + skip,
                                  r->iov[k].iov_len - skip);
