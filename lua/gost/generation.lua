@@ -12,6 +12,7 @@ local shape = require "gost.fingerprint"
 ---@field definition table
 ---@field mark string     fingerprint of the definition and all it refers to
 ---@field addr? string    where it listens; nil until it has started
+---@field elsewhere? boolean  only the first worker starts it
 
 ---@class gost.Generation
 ---@field configuration table
@@ -25,6 +26,16 @@ local generation = {}
 
 ---Everything that listens where: so that port 0 means the same port on all workers.
 local addresses = core.dict("gost.addresses", { size = 100000 })
+
+---Listeners of which there can be one only: at the far end of a chain, and Unix sockets.
+local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true }
+
+---Does it belong on one worker alone? The sessions of a tunnel are known to the worker that has them.
+local function is_single(service)
+  local listener, handler = service.listener, service.handler
+  local single = SINGLE[listener and listener.type]
+  return single == true or (single and listener[single] ~= nil) or (handler and handler.type) == "tunnel"
+end
 
 local function listen_address(service, id)
   if id == 0 then return service.addr end
@@ -49,7 +60,10 @@ local function prepare(configuration, options, old)
       local definition = setmetatable({ addr = listen_address(service, options.id) }, { __index = service })
       local ok, object = pcall(builder.service, builder, definition, service.on)
       if not ok then return nil, tostring(object) end
-      new.services[service.name] = { object = object, definition = service, mark = mark }
+      new.services[service.name] = {
+        object = object, definition = service, mark = mark,
+        elsewhere = options.id ~= 0 and is_single(service),
+      }
     end
     new.order[#new.order + 1] = service.name
   end
@@ -124,7 +138,7 @@ function Generation:start(old)
   local steps = {}
   for _, name in ipairs(self.order) do
     local running = self.services[name]
-    if not running.addr then
+    if not running.addr and not running.elsewhere then
       local step, message = start_one(running, predecessors(self, old, name))
       if not step then
         for i = #steps, 1, -1 do undo(steps[i]) end
