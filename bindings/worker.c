@@ -32,14 +32,24 @@ struct worker {
     lua_State *L;
     char *entry; /* Lua module whose function runs on it */
     _Atomic int state; /* 0 starting, 1 running, 2 ended */
+    bool reachable;    /* its mailbox takes messages; under mailboxes_lock */
 };
 
 static struct worker workers[WORKERS_MAX];
 static _Atomic int worker_count = 1; /* the first is the thread that started */
 static _Thread_local struct worker *self;
+/* Held while posting: between a message and its bell the receiver may read the one and end. */
+static pthread_mutex_t mailboxes_lock = PTHREAD_MUTEX_INITIALIZER;
 static char lua_dir[4096];
 
 void gostL__close_signals(void);
+
+static void set_reachable(bool yes)
+{
+    pthread_mutex_lock(&mailboxes_lock);
+    self->reachable = yes;
+    pthread_mutex_unlock(&mailboxes_lock);
+}
 
 int gostL_worker_enter(lua_State *L)
 {
@@ -60,6 +70,7 @@ int gostL_worker_enter(lua_State *L)
     self->L = L;
     self->loop = l;
     rc = gost_mailbox_create(&self->mailbox);
+    set_reachable(rc == 0);
     atomic_store(&self->state, 1);
     return rc;
 }
@@ -79,6 +90,7 @@ void gostL_worker_leave(void)
     gost_mux_cleanup();
     gost_linger_cleanup();
     gost_resolve_cleanup();
+    set_reachable(false);
     gost_mailbox_destroy(&self->mailbox);
     for (int i = 0; i < 3; i++)
         gost_loop_step(l, 0);
@@ -227,7 +239,13 @@ static int l_tell(lua_State *L)
     c->base.fn = on_command;
     c->len = n;
     memcpy(c->text, text, n + 1);
-    gost_mailbox_post(&workers[id].mailbox, &c->base);
+    pthread_mutex_lock(&mailboxes_lock);
+    bool reachable = workers[id].reachable;
+    if (reachable)
+        gost_mailbox_post(&workers[id].mailbox, &c->base);
+    pthread_mutex_unlock(&mailboxes_lock);
+    if (!reachable)
+        free(c);
     return 0;
 }
 
