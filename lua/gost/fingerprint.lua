@@ -77,7 +77,14 @@ local function label(key, a, b)
   return type(item) == "table" and item.name or ("[%d]"):format(key - 1)
 end
 
+---An empty mapping says as much as none.
+local function present(value)
+  if type(value) == "table" and next(value) == nil then return nil end
+  return value
+end
+
 local function compare(lines, path, a, b)
+  a, b = present(a), present(b)
   if type(a) ~= "table" or type(b) ~= "table" then
     if a ~= b then lines[#lines + 1] = path end
     return

@@ -34,9 +34,9 @@ local gost = {
 ---@type gost.Service[]
 local services = {}
 
-gost.node = function(definition) return objects.node(definition, 2) end
-gost.hop = function(definition) return objects.hop(definition, 2) end
-gost.chain = function(definition) return objects.chain(definition, 2) end
+gost.node = function(definition) return objects.node(definition) end
+gost.hop = function(definition) return objects.hop(definition) end
+gost.chain = function(definition) return objects.chain(definition) end
 
 ---Hooks for all services that are made afterwards.
 local global_hooks = {}
@@ -45,7 +45,7 @@ local global_hooks = {}
 ---@param fn function
 ---@param opts? table
 function gost.on(event, fn, opts)
-  objects.check_hook(event, fn, 2)
+  objects.check_hook(event, fn)
   global_hooks[#global_hooks + 1] = { event, fn, opts }
 end
 
@@ -61,7 +61,7 @@ end
 ---@param definition table
 ---@return gost.Service
 function gost.service(definition)
-  local service = objects.service(definition, 2)
+  local service = objects.service(definition)
   local own = service.definition.on or {}
   for _, hook in ipairs(global_hooks) do
     if not own[hook[1]] then service:on(table.unpack(hook)) end
@@ -80,7 +80,7 @@ local settings = {}
 ---@return gost.Service[]|table<string, gost.Service>  in order, and by name
 function gost.load(path)
   local configuration, message = require("gost.load_file").configuration(path)
-  if not configuration then error(message, 2) end
+  if not configuration then objects.raise(message) end
   local loaded = {}
   for i, definition in ipairs(configuration.services) do
     local service = objects.from_definition(definition)
@@ -98,7 +98,7 @@ end
 function gost.configure(definition)
   local found, problems = require("gost.schema").object("configuration", definition)
   local wrong = problems:only("error", "missing", "strict")
-  if #wrong > 0 then error(table.concat(wrong:lines(), "\n"), 2) end
+  if #wrong > 0 then objects.raise(table.concat(wrong:lines(), "\n")) end
   require("gost.source").merge(settings, found)
 end
 
@@ -175,7 +175,7 @@ function gost.step(timeout)
   if gost.pending() then
     ran = true
     local ok, message = apply(every_service)
-    if not ok then error(message, 2) end
+    if not ok then objects.raise(message) end
   end
   core.step(timeout)
 end
@@ -193,7 +193,7 @@ end
 ---@return string? code "timeout", "refused" …
 function gost.dial(addr, opts)
   local chain = opts and opts.chain
-  if chain then chain = objects.chain(chain, 2):object() end
+  if chain then chain = objects.chain(chain):object() end
   return core.dial(addr, chain, opts and opts.timeout)
 end
 
@@ -217,7 +217,7 @@ end
 ---@param name string
 ---@param fn fun(conn: gost.Conn?, candidates: table[], request: table): integer|string|nil
 function gost.selector(name, fn)
-  if type(fn) ~= "function" then error(("expected a function, got a %s"):format(type(fn)), 2) end
+  if type(fn) ~= "function" then objects.raise(("expected a function, got a %s"):format(type(fn))) end
   objects.selectors[name] = fn
 end
 

@@ -9,11 +9,25 @@ local url = require "gost.node_url"
 
 local objects = {}
 
----Raise what the schema found, at the line of the script that made the object.
-local function check(name, raw, level)
+local OURS = debug.getinfo(1, "S").source:match "^(@.*/)[^/]*$"
+
+---Raise a mistake of the script, at its line: that of the first function that is not ours.
+local function raise(message)
+  local level = 2
+  local info = debug.getinfo(level, "Sl")
+  while info and (info.what == "C" or info.source:sub(1, #OURS) == OURS) do
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+  error(info and ("%s:%d: %s"):format(info.short_src, info.currentline, message) or message, 0)
+end
+objects.raise = raise
+
+---Raise what the schema found.
+local function check(name, raw)
   local found, problems = schema.object(name, raw)
   local wrong = problems:only("error", "missing", "strict")
-  if #wrong > 0 then error(table.concat(wrong:lines(), "\n"), level + 1) end
+  if #wrong > 0 then raise(table.concat(wrong:lines(), "\n")) end
   return found
 end
 
@@ -57,7 +71,7 @@ local function part(kind, component)
 end
 
 ---All keys that would have been right, for the message.
-local function unknown_key(what, key, name, parts, level)
+local function unknown_key(what, key, name, parts)
   local nearest = require "gost.nearest"
   local candidates = {}
   for _, field in ipairs(schema.objects[name].fields) do candidates[#candidates + 1] = field.key end
@@ -66,7 +80,7 @@ local function unknown_key(what, key, name, parts, level)
       candidates[#candidates + 1] = known
     end
   end
-  error(("%s: unknown key %q%s"):format(what, key, nearest.hint(tostring(key), candidates)), level + 1)
+  raise(("%s: unknown key %q%s"):format(what, key, nearest.hint(tostring(key), candidates)))
 end
 
 -- Node ------------------------------------------------------------------------------------------
@@ -110,7 +124,7 @@ local Node_meta = {
 
 local serial = 0
 
-local function node_parts(raw, options, level)
+local function node_parts(raw, options)
   local connector, dialer = component_of(raw, "connector", "http"), component_of(raw, "dialer", "tcp")
   raw.metadata = raw.metadata and copy(raw.metadata) or {}
   local parts = {
@@ -118,21 +132,19 @@ local function node_parts(raw, options, level)
     { index = components.fixed_index "node", metadata = raw.metadata },
   }
   for key, value in pairs(options) do
-    if not place_option(parts, key, value) then unknown_key("node", key, "node", parts, level + 1) end
+    if not place_option(parts, key, value) then unknown_key("node", key, "node", parts) end
   end
 end
 
 ---@param definition string|table  a URL, or the fields of a node
----@param level? integer
 ---@return gost.Node
-function objects.node(definition, level)
-  level = (level or 1) + 1
+function objects.node(definition)
   if type(definition) == "string" then
     local parsed, message = url.node(definition)
-    if not parsed then error(message, level) end
+    if not parsed then raise(message) end
     definition = parsed
   elseif type(definition) ~= "table" then
-    error(("expected a URL or a table, got a %s"):format(type(definition)), level)
+    raise(("expected a URL or a table, got a %s"):format(type(definition)))
   elseif getmetatable(definition) == Node_meta then
     return definition --[[@as gost.Node]]
   end
@@ -144,11 +156,11 @@ function objects.node(definition, level)
   end
   local auth = options.auth
   options.auth = nil
-  node_parts(raw, options, level)
+  node_parts(raw, options)
   if auth then raw.connector.auth = auth end
   serial = serial + (raw.name and 0 or 1)
   raw.name = raw.name or ("node-%d"):format(serial - 1)
-  local canonical = check("node", raw, level)
+  local canonical = check("node", raw)
   complete.configuration { services = {}, hops = { { nodes = { canonical } } } }
   return setmetatable({ definition = canonical }, Node_meta)
 end
@@ -196,20 +208,19 @@ objects.selectors = {}
 
 ---@param definition table  nodes in the list part, other fields by name
 ---@return gost.Hop
-function objects.hop(definition, level)
-  level = (level or 1) + 1
-  if type(definition) ~= "table" then error(("expected a table, got a %s"):format(type(definition)), level) end
+function objects.hop(definition)
+  if type(definition) ~= "table" then raise(("expected a table, got a %s"):format(type(definition))) end
   if getmetatable(definition) == Hop_meta then return definition --[[@as gost.Hop]] end
   local raw, nodes = {}, {}
   for key, value in pairs(definition) do
     if type(key) ~= "number" and key ~= "nodes" then raw[key] = value end
   end
   for _, node in ipairs(definition.nodes or definition) do
-    nodes[#nodes + 1] = objects.node(node, level)
+    nodes[#nodes + 1] = objects.node(node)
   end
   local scripted, plain = selector_of(raw.selector)
   raw.selector = plain
-  local canonical = check("hop", raw, level)
+  local canonical = check("hop", raw)
   canonical.nodes = nodes
   canonical.selector = scripted or canonical.selector
   return setmetatable({ definition = canonical }, Hop_meta)
@@ -274,26 +285,25 @@ local function wrap_chain(definition, configuration)
 end
 
 ---Anything that can be a hop: a Hop, a Node, a URL, a table with nodes or with one address.
-local function as_hop(value, level)
-  if type(value) == "string" then return objects.hop({ value }, level + 1) end
-  if getmetatable(value) == Node_meta then return objects.hop({ value }, level + 1) end
+local function as_hop(value)
+  if type(value) == "string" then return objects.hop({ value }) end
+  if getmetatable(value) == Node_meta then return objects.hop({ value }) end
   if type(value) == "table" and getmetatable(value) == nil and value.addr then
-    return objects.hop({ value }, level + 1)
+    return objects.hop({ value })
   end
-  return objects.hop(value, level + 1)
+  return objects.hop(value)
 end
 
 ---@param definition table  hops in the list part, or `hops`; `name`
 ---@return gost.Chain
-function objects.chain(definition, level)
-  level = (level or 1) + 1
+function objects.chain(definition)
   if type(definition) == "string" and not definition:find("://", 1, true) then
     local found, configuration = objects.named_chain(definition)
-    if not found then error(("there is no chain %q, and it is no URL"):format(definition), level) end
+    if not found then raise(("there is no chain %q, and it is no URL"):format(definition)) end
     return wrap_chain(found, configuration)
   end
   if type(definition) == "string" then definition = { definition } end
-  if type(definition) ~= "table" then error(("expected a table, got a %s"):format(type(definition)), level) end
+  if type(definition) ~= "table" then raise(("expected a table, got a %s"):format(type(definition))) end
   if getmetatable(definition) == Chain_meta then return definition --[[@as gost.Chain]] end
   if getmetatable(definition) == Hop_meta or getmetatable(definition) == Node_meta then
     definition = { definition }
@@ -303,10 +313,10 @@ function objects.chain(definition, level)
     if type(key) ~= "number" and key ~= "hops" then raw[key] = value end
   end
   for i, hop in ipairs(definition.hops or definition) do
-    hops[i] = as_hop(hop, level)
+    hops[i] = as_hop(hop)
     hops[i].definition.name = hops[i].definition.name or ("hop-%d"):format(i - 1)
   end
-  local canonical = check("chain", raw, level)
+  local canonical = check("chain", raw)
   canonical.hops = hops
   canonical.name = canonical.name or "chain"
   return setmetatable({ definition = canonical }, Chain_meta)
@@ -338,7 +348,7 @@ local function take_forward(raw, targets)
   raw.forwarder = { nodes = nodes, selector = targets.selector, hop = targets.hop }
 end
 
-local function service_parts(raw, options, level)
+local function service_parts(raw, options)
   local handler, listener = component_of(raw, "handler", "auto"), component_of(raw, "listener", "tcp")
   raw.metadata = raw.metadata and copy(raw.metadata) or {}
   local parts = {
@@ -352,7 +362,7 @@ local function service_parts(raw, options, level)
     elseif key == "tls" then listener.tls = value
     elseif key == "forward" then take_forward(raw, value)
     elseif not place_option(parts, key, value) then
-      unknown_key("service", key, "service", parts, level + 1)
+      unknown_key("service", key, "service", parts)
     end
   end
 end
@@ -362,16 +372,16 @@ local HOOKS = {
   dial_error = true, stream = true, close = true,
 }
 
-function objects.check_hook(event, fn, level)
+function objects.check_hook(event, fn)
   if not HOOKS[event] then
     local nearest = require "gost.nearest"
     local names = {}
     for name in pairs(HOOKS) do names[#names + 1] = name end
-    error(("unknown hook %q%s"):format(tostring(event), nearest.hint(tostring(event), names)), level + 1)
+    raise(("unknown hook %q%s"):format(tostring(event), nearest.hint(tostring(event), names)))
   end
   local callable = type(fn) == "table" and fn[1] or fn
   if type(callable) ~= "function" then
-    error(("hook %s: expected a function, got a %s"):format(event, type(fn)), level + 1)
+    raise(("hook %s: expected a function, got a %s"):format(event, type(fn)))
   end
 end
 
@@ -381,8 +391,8 @@ end
 ---@param opts? { fail?: "open"|"closed", timeout?: number, instructions?: integer }
 ---@return gost.Service self
 function Service:on(event, fn, opts)
-  objects.check_hook(event, fn, 2)
-  if rawget(self, "running") then error("hooks are attached before the service runs", 2) end
+  objects.check_hook(event, fn)
+  if rawget(self, "running") then raise("hooks are attached before the service runs") end
   if opts then fn = { fn, fail = opts.fail, timeout = opts.timeout, instructions = opts.instructions } end
   local definition = rawget(self, "definition")
   definition.on = definition.on or {}
@@ -410,7 +420,7 @@ end
 ---@return string? message  nothing has changed then
 function Service:reload(changes)
   local before = rawget(self, "definition")
-  rawset(self, "definition", objects.amended(before, changes or {}, 2))
+  rawset(self, "definition", objects.amended(before, changes or {}))
   local ok, message = objects.reload(self)
   if not ok then
     rawset(self, "definition", before)
@@ -434,8 +444,8 @@ local Service_meta = {
   end,
   __tostring = function(self) return ("gost.Service %s on %s"):format(self.name, self.addr) end,
   __newindex = function(self, key, value)
-    if rawget(self, "running") then error("this service runs: use service:reload{} to change it", 2) end
-    rawset(self, "definition", objects.amended(rawget(self, "definition"), { [key] = value }, 2))
+    if rawget(self, "running") then raise("this service runs: use service:reload{} to change it") end
+    rawset(self, "definition", objects.amended(rawget(self, "definition"), { [key] = value }))
   end,
   __close = function(self) self:stop() end,
   __name = "gost.Service",
@@ -449,21 +459,20 @@ end
 
 ---@param definition table  the fields of a service in a file, and options of its parts
 ---@return gost.Service
-function objects.service(definition, level)
-  level = (level or 1) + 1
-  if type(definition) ~= "table" then error(("expected a table, got a %s"):format(type(definition)), level) end
+function objects.service(definition)
+  if type(definition) ~= "table" then raise(("expected a table, got a %s"):format(type(definition))) end
   local raw, options, on = {}, {}, nil
   for key, value in pairs(definition) do
     if key == "on" then on = copy(value)
     elseif key ~= "chain" and key ~= "auth" and is_field("service", key) then raw[key] = value
     else options[key] = value end
   end
-  for event, fn in pairs(on or {}) do objects.check_hook(event, fn, level) end
-  service_parts(raw, options, level)
+  for event, fn in pairs(on or {}) do objects.check_hook(event, fn) end
+  service_parts(raw, options)
   local chain = raw.handler.chain
   raw.handler.chain = nil
-  if type(chain) == "table" then chain = objects.chain(chain, level) end
-  local canonical = check("service", raw, level)
+  if type(chain) == "table" then chain = objects.chain(chain) end
+  local canonical = check("service", raw)
   canonical.handler.chain = chain
   canonical.on = on
   return setmetatable({ definition = canonical }, Service_meta)
@@ -473,8 +482,7 @@ end
 ---@param definition table
 ---@param changes table  as for gost.service
 ---@return table
-function objects.amended(definition, changes, level)
-  level = level + 1
+function objects.amended(definition, changes)
   local new, options = copy(definition), {}
   for _, key in ipairs { "handler", "listener" } do
     new[key] = copy(definition[key] or {})
@@ -482,19 +490,21 @@ function objects.amended(definition, changes, level)
   end
   for key, value in pairs(changes) do
     if key == "on" then
-      for event, fn in pairs(value) do objects.check_hook(event, fn, level) end
+      for event, fn in pairs(value) do objects.check_hook(event, fn) end
       new.on = copy(definition.on or {})
       for event, fn in pairs(value) do new.on[event] = fn end
     elseif key == "chain" then
-      new.handler.chain = type(value) == "table" and objects.chain(value, level) or value
+      new.handler.chain = type(value) == "table" and objects.chain(value) or value
     elseif key == "auth" then
       new.handler.auther, new.handler.authers, new.handler.auth = nil, nil, nil
       take_auth(new.handler, value)
     elseif key == "forward" then take_forward(new, value)
     elseif key == "tls" then new.listener.tls = value
     elseif HANDLER_KEYS[key] then new.handler[key] = value
+    elseif (key == "handler" or key == "listener") and type(value) == "string" then
+      new[key].type = check("service", { [key] = value })[key].type -- all else about it stays
     elseif is_field("service", key) then
-      local checked = check("service", { [key] = value }, level)
+      local checked = check("service", { [key] = value })
       for name, found in pairs(checked) do new[name] = found end
     else options[key] = value end
   end
@@ -504,7 +514,7 @@ function objects.amended(definition, changes, level)
   }
   new.metadata = parts[3].metadata
   for key, value in pairs(options) do
-    if not place_option(parts, key, value) then unknown_key("service", key, "service", parts, level) end
+    if not place_option(parts, key, value) then unknown_key("service", key, "service", parts) end
   end
   return new
 end

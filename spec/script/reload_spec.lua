@@ -1,0 +1,182 @@
+---Reloading while clients come and go: nothing is lost, nothing grows.
+
+local support = require "spec.support"
+local client = require "spec.support.client"
+
+local origin
+
+setup(function() origin = support.origin { "http", "echo" } end)
+teardown(support.cleanup)
+
+local RELOADS = 200
+
+---A configuration whose service `a` differs from the one before in each generation.
+local function generation(n, port)
+  return ([[
+services:
+- name: a
+  addr: 127.0.0.1:%s
+  bypass: b
+  handler: { type: auto, retries: %d }
+- name: b
+  addr: 127.0.0.1:0
+  handler: { type: http }
+bypasses:
+- name: b
+  matchers: [ "10.%d.0.0/16" ]
+log: { level: info }
+]]):format(port, n % 3, n % 250)
+end
+
+---Moves the file in place at once, as editors do, and asks for a reload.
+local function reload(gost, path, text)
+  support.files.write(path .. ".new", text)
+  os.rename(path .. ".new", path)
+  gost:kill "HUP"
+end
+
+local function reloaded(gost, count)
+  support.eventually(function()
+    return select(2, gost:output():gsub("config reloaded", "")) >= count
+  end, 20)
+end
+
+for _, workers in ipairs { 1, 2 } do
+  describe(("Reloading with %d worker%s"):format(workers, workers == 1 and "" or "s"), function()
+    it("fails no connection, cuts no download and grows nothing", function()
+      local path = support.files.with("gost.yml", generation(0, 0))
+      local gost = support.gost { "--workers", workers, "-C", path, listeners = 2 }
+      local port = gost.ports[1]
+      local proxy = "http://127.0.0.1:" .. port
+      -- clients: connect all the time, and count what fails
+      local clients = support.start { "sh", "-c", ([[
+        while [ ! -e %s ]; do
+          curl -q -s -m 10 -x %s -o /dev/null %s || echo FAILED $?
+          echo one
+        done]]):format(path .. ".stop", proxy, origin:url "/hello"), name = "clients" }
+      local target = support.files.path "download"
+      local download = support.start { "curl", "-q", "-sS", "-m", "60", "--limit-rate", "3M", "-x", proxy, "-o", target,
+        origin:url "/bytes/20000000", name = "download" }
+      local fds, rss
+      for i = 1, RELOADS do
+        reload(gost, path, generation(i, 0))
+        reloaded(gost, i)
+        if i == 50 then fds, rss = gost:fds(), gost:rss() end
+      end
+      support.files.write(path .. ".stop", "")
+      clients:wait(10)
+      local talk = clients:output()
+      assert.is_true(select(2, talk:gsub("one\n", "")) > 20)
+      assert.not_matches("FAILED", talk)
+      assert.equal("exit", (download:wait(30)))
+      assert.equal(0, download.code, download:output())
+      assert.is_true(support.files.read(target) == support.pattern(20000000))
+      support.eventually(function() return gost:fds() <= fds + 2 end, 5)
+      if not os.getenv "GOST_LUA" or not os.getenv("GOST_LUA"):find "san" then
+        assert.is_true(gost:rss() < rss * 1.1, ("%d KiB, then %d"):format(rss, gost:rss()))
+      end
+      assert.matches("~ bypass b: matchers%.%[0%]", gost:output())
+      assert.matches("~ service a", gost:output())
+      assert.not_matches("service b", (gost:output():gsub("listening[^\n]*", "")))
+    end)
+  end)
+end
+
+describe("A reload", function()
+  local path, gost
+
+  local function start(text)
+    path = support.files.with("gost.yml", text)
+    gost = support.gost { "--workers", "1", "-C", path }
+  end
+
+  local function hello(port)
+    return support.curl { "-x", "http://127.0.0.1:" .. port, origin:url "/hello" }.body
+  end
+
+  it("adds, changes and removes services and says so", function()
+    start "services: [ { name: a, addr: '127.0.0.1:0' } ]"
+    reload(gost, path, "services: [ { name: a, addr: '127.0.0.1:0' }, { name: b, addr: '127.0.0.1:0' } ]")
+    reloaded(gost, 1)
+    gost:wait_log "%+ service b"
+    gost:wait_listening(2)
+    assert.equal("hello\n", hello(gost.ports[1]))
+    assert.equal("hello\n", hello(gost.ports[2]))
+    local kept = client.socks5(gost.ports[1], origin.ports.echo)
+    reload(gost, path, "services: [ { name: b, addr: '127.0.0.1:0', handler: { type: socks5 } } ]")
+    reloaded(gost, 2)
+    gost:wait_log "%- service a"
+    gost:wait_log "~ service b: handler.type"
+    assert.is_false(support.connects(gost.ports[1]))
+    assert.equal("ping", kept:send "ping":read(4)) -- what is open goes on
+    assert.not_equal("hello\n", hello(gost.ports[2]))
+    assert.equal("hello\n", support.curl { "-x", "socks5://127.0.0.1:" .. gost.ports[2], origin:url "/hello" }.body)
+  end)
+
+  it("names what changed in a chain, never its secrets", function()
+    local chain = [[
+services: [ { name: a, addr: '127.0.0.1:0', handler: { type: auto, chain: out } } ]
+chains: [ { name: out, hops: [ { name: h, nodes: [ { name: node-1, addr: '127.0.0.1:%d',
+  connector: { type: socks5, auth: { username: u, password: %s } } } ] } ] } ]
+]]
+    start(chain:format(1, "hush"))
+    reload(gost, path, chain:format(2, "husher"))
+    reloaded(gost, 1)
+    gost:wait_log "~ chain out: h.node%-1 addr"
+    assert.not_matches("hush", gost:output())
+  end)
+
+  it("that is wrong leaves everything as it is, and says where", function()
+    start "services: [ { name: a, addr: '127.0.0.1:0' } ]"
+    reload(gost, path, "services:\n- name: a\n  adr: ':1'\n  handler: { type: nonsense }\n")
+    gost:wait_log "gost%.yml:4:%d+: services%[0%]%.handler%.type: unknown handler"
+    gost:wait_log "the old one stays"
+    assert.equal("hello\n", hello(gost.ports[1]))
+  end)
+
+  it("that cannot listen puts everything back", function()
+    local taken = origin.ports.http
+    start "services: [ { name: a, addr: '127.0.0.1:0' } ]"
+    reload(gost, path, ([[
+services:
+- { name: a, addr: '127.0.0.1:0', handler: { type: socks5 } }
+- { name: z, addr: '127.0.0.1:%d' }
+]]):format(taken))
+    gost:wait_log "the old configuration stays"
+    assert.equal("hello\n", hello(gost.ports[1]))
+    reload(gost, path, "services: [ { name: a, addr: '127.0.0.1:0', handler: { type: socks5 } } ]")
+    reloaded(gost, 1)
+    assert.equal("hello\n", support.curl { "-x", "socks5://127.0.0.1:" .. gost.ports[1], origin:url "/hello" }.body)
+  end)
+
+  it("gives an address to another kind of listener", function()
+    local port = support.free_port()
+    start(("services: [ { name: a, addr: '127.0.0.1:%d' } ]"):format(port))
+    reload(gost, path, ("services: [ { name: n, addr: '127.0.0.1:%d', listener: { type: tls } } ]"):format(port))
+    reloaded(gost, 1)
+    assert.equal("hello\n", support.curl { "--proxy-insecure", "-x", "https://127.0.0.1:" .. port,
+      origin:url "/hello" }.body)
+  end)
+end)
+
+describe("service:reload{}", function()
+  it("changes a running service, or nothing", function()
+    local text = [[
+      local gost = require "gost"
+      local s = gost.service { name = "s", addr = "127.0.0.1:0", handler = "http" }
+      gost.after(0.01, function()
+        assert(s:reload { handler = "socks5" })
+        local ok, message = s:reload { addr = "127.0.0.1:TAKEN" }
+        gost.log.info("step 2: %s %s", tostring(ok), message)
+        ok, message = pcall(function() return s:reload { hndler = "x" } end)
+        gost.log.info("step 3: %s", message)
+      end)
+      gost.run()
+    ]]
+    text = text:gsub("TAKEN", tostring(origin.ports.http))
+    local gost = support.gost { "--workers", "1", support.files.with("s.lua", text) }
+    gost:wait_log "step 2: nil .*address already in use"
+    gost:wait_log 'step 3: .*s%.lua:%d+: service: unknown key .*handler'
+    assert.equal("hello\n", support.curl { "-x", "socks5://127.0.0.1:" .. gost.ports[1], origin:url "/hello" }.body)
+  end)
+end)
