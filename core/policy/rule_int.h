@@ -1,0 +1,58 @@
+/**
+ * Rules inside: a program for a machine with one register, which holds whether what was looked at
+ * last is true.
+ */
+#ifndef GOST_POLICY_RULE_INT_H
+#define GOST_POLICY_RULE_INT_H
+
+#include "core/base/cidr.h"
+#include "core/policy/rule.h"
+
+struct gost__regex;
+
+enum gost__rule_fn {
+    RULE_CLIENT_IP,
+    RULE_NETWORK,
+    RULE_PROTO,
+    RULE_METHOD,
+    RULE_HOST,
+    RULE_HOST_REGEXP,
+    RULE_PATH,
+    RULE_PATH_PREFIX,
+    RULE_PATH_REGEXP,
+    RULE_LATER, /**< known to GOST, not here */
+};
+
+/** One function with its argument. */
+struct gost__rule_test {
+    enum gost__rule_fn fn;
+    char *text;                /**< NUL-terminated, without NUL inside */
+    size_t len;                /**< bytes of text */
+    struct gost_cidrs net;     /**< CLIENT_IP only */
+    struct gost__regex *regex; /**< of the patterns only */
+};
+
+struct gost__rule_step {
+    enum { RULE_TEST, RULE_NOT, RULE_JUMP_IF, RULE_JUMP_UNLESS } op;
+    size_t to; /**< index of the test, or of the step to go on with */
+};
+
+struct gost_rule {
+    struct gost__rule_step *step;
+    size_t steps;
+    struct gost__rule_test *test;
+    size_t tests;
+    size_t len; /**< bytes of the rule's text */
+};
+
+/** Get a test ready whose fn and text are set. @return 0, GOST_ECONFIG with diag, GOST_ENOMEM */
+int gost__rule_prepare(struct gost__rule_test *t);
+
+/** @return 0 or GOST_ECONFIG with diag */
+int gost__regex_new(const char *pattern, size_t n, struct gost__regex **out);
+void gost__regex_delete(struct gost__regex *r);
+
+/** @return 1 when the pattern is found anywhere, 0, or a negative code when it took too long */
+int gost__regex_find(struct gost__regex *r, const char *text, size_t n);
+
+#endif
