@@ -154,6 +154,9 @@ int gost__http_where(const struct gost_http1 *head, struct gost__http_where *out
 /** What a failure is to the client: an HTTP status (http_reply.c). */
 int gost__http_status(int rc);
 
+/** The same for a failed dial: nonsense is then a proxy's on the way, not the client's. */
+int gost__http_dial_status(int rc);
+
 /**
  * Answer with a status and no body, as the last word; suspends.
  * @param extra  further fields, each with CRLF, or NULL

@@ -127,7 +127,7 @@ static int exchange(struct gost__http *x, const struct gost_request *request, bo
     for (;;) {
         int rc = reach(x, request, relative);
         if (rc != 0)
-            return gost__http_refuse(x, gost__http_status(rc), NULL, rc);
+            return gost__http_refuse(x, gost__http_dial_status(rc), NULL, rc);
         ssize_t n = converse(x, body);
         if (n > 0)
             return gost__http_answer(x, (size_t)n);

@@ -120,7 +120,7 @@ static int serve_connect(struct gost__http *x, const struct gost__http_where *w)
     gost__http_drop_upstream(x);
     int rc = gost_conn_dial(x->c, &request, &up);
     if (rc != 0)
-        return gost__http_refuse(x, gost__http_status(rc), NULL, rc);
+        return gost__http_refuse(x, gost__http_dial_status(rc), NULL, rc);
     rc = tunnel(x, &up);
     gost_stream_close(up);
     return rc;

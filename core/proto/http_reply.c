@@ -19,6 +19,11 @@ int gost__http_status(int rc)
     }
 }
 
+int gost__http_dial_status(int rc)
+{
+    return rc == GOST_EPROTO || rc == GOST_ELIMIT ? 502 : gost__http_status(rc);
+}
+
 int gost__http_refuse(struct gost__http *x, int status, const char *extra, int rc)
 {
     struct gost_buf b;
