@@ -3,6 +3,7 @@
  * belongs to its session, and the object goes blank when that ends.
  */
 #include "bindings/lib.h"
+#include "bindings/route.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -355,7 +356,9 @@ static int serve_as_body(lua_State *L)
     luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1, "another fiber uses this stream");
     lua_pushvalue(L, 1);
     gostL_conn_own(L, false);
-    int rc = s->conn.ops->serve_as(&s->conn, kind);
+    int rc = gostL_ensure_handler(L, s->service, kind);
+    if (rc == 0)
+        rc = s->conn.ops->serve_as(&s->conn, kind);
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);

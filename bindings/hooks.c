@@ -71,8 +71,7 @@ static int on_accept(void *arg, struct gost_conn *c)
     return rc;
 }
 
-/* A script may name any handler: one that the service does not have yet joins it, with its defaults. */
-static int ensure_handler(lua_State *L, struct gost_service *s, const char *name)
+int gostL_ensure_handler(lua_State *L, struct gost_service *s, const char *name)
 {
     const struct gost_handler_kind *kind = gost_handler_kind_find(name);
     struct gost_handler *h;
@@ -80,7 +79,7 @@ static int ensure_handler(lua_State *L, struct gost_service *s, const char *name
     if (gost__service_handler(s, kind ? kind->name : name))
         return 0;
     if (!kind && !(kind = gostL_script_handler(L, name)))
-        return gost_fail(GOST_EHOOK, "preread: there is no handler \"%s\"", name);
+        return gost_fail(GOST_EHOOK, "there is no handler \"%s\"", name);
     lua_pushnil(L);
     int rc = gostL_settings(L, -1, &kind->options, &settings);
     lua_pop(L, 1);
@@ -101,7 +100,7 @@ static int on_preread(void *arg, struct gost_conn *c, const void *bytes, size_t 
         return rc == 1 ? 0 : rc;
     if (lua_type(L, -1) == LUA_TSTRING) {
         strncpy(name, lua_tostring(L, -1), sizeof(name) - 1);
-        rc = ensure_handler(L, gost_session_of(c)->service, name);
+        rc = gostL_ensure_handler(L, gost_session_of(c)->service, name);
         *handler = name;
     } else {
         rc = lua_toboolean(L, -1);

@@ -17,6 +17,12 @@ void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, c
 /** Build the hooks from the table in field "on" (or nil) of the table at `index`. */
 void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks);
 
+/**
+ * A script names a handler: one that the service does not have yet joins it, with its defaults.
+ * @return 0, GOST_EHOOK when there is none of that name
+ */
+int gostL_ensure_handler(lua_State *L, struct gost_service *s, const char *name);
+
 /** The answer of an auth function is on top; {delay = seconds} makes a guesser wait. Suspends. */
 void gostL_refuse_slowly(lua_State *L);
 

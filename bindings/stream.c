@@ -176,8 +176,8 @@ static int peek_body(lua_State *L)
     struct gost_stream *s = check_stream(L, 1);
     lua_Integer n = luaL_optinteger(L, 2, 1024);
     luaL_argcheck(L, n > 0 && n <= LINE_MAX_BYTES, 2, "expected 1 to 65536 bytes");
-    char *room = lua_newuserdatauv(L, (size_t)n, 0);
     uint64_t deadline = gostL_opt_deadline(L, 3);
+    char *room = lua_newuserdatauv(L, (size_t)n, 0);
     struct use use;
     use_begin(L, &use, s, READING);
     ssize_t got = use_end(&use, gost_io_peek(s, room, (size_t)n, deadline));
