@@ -8,6 +8,7 @@
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
 #include "core/proto/kinds.h"
+#include "core/proto/udp_framed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,19 +73,23 @@ static void put_fields(struct gost_connector *c, struct gost_buf *b)
             gost_buf_printf(b, "%s: %s\r\n", s->header.item[i], s->header.item[i + 1]);
 }
 
+/* @param addr  NULL: for datagrams to any target, for which a GOST leaves the target empty */
 static int send_request(struct gost_connector *c, struct gost_stream *io,
-                        const struct gost_addr *addr, uint64_t deadline)
+                        const struct gost_addr *addr, bool udp, uint64_t deadline)
 {
     struct gost_addr checked;
     struct gost_buf b;
-    char target[GOST_HOSTPORT_MAX];
-    gost_addr_format(addr, target);
-    if (gost_http1_authority(&checked, gost_slice(target), 80) !=
-        0) /* a client may name anything */
+    char target[GOST_HOSTPORT_MAX] = "";
+    if (addr)
+        gost_addr_format(addr, target);
+    if (addr && gost_http1_authority(&checked, gost_slice(target), 80) !=
+                    0) /* a client may name anything */
         return gost_fail_at(GOST_EPROTO, "CONNECT");
     gost_buf_create(&b, GOST__HTTP_READ_MAX);
     gost_buf_printf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", target, target);
     put_fields(c, &b);
+    if (udp)
+        gost_buf_printf(&b, "X-Gost-Protocol: udp\r\n");
     int rc = gost_buf_printf(&b, "\r\n");
     if (rc == 0)
         rc = gost_io_write(io, b.data, b.len, deadline);
@@ -135,8 +140,24 @@ static int http_connect(struct gost_connector *c, struct gost_stream **io,
         return gost_fail(GOST_ENOTSUP, "the http connector cannot reach %s targets",
                          gost_network_name(request->network));
     deadline = gost__deadline_within(deadline, s->timeout);
-    int rc = send_request(c, *io, &request->addr, deadline);
+    int rc = send_request(c, *io, &request->addr, false, deadline);
     return rc == 0 ? read_answer(*io, deadline) : rc;
+}
+
+static int http_connect_packet(struct gost_connector *c, struct gost_stream **io,
+                               const struct gost_request *request,
+                               struct gost_packet_carrier *carrier, uint64_t deadline,
+                               struct gost_packet **out)
+{
+    const struct http_connector_settings *s = c->settings;
+    bool any = !request->addr.host[0] && request->addr.port == 0;
+    const struct gost_addr *target = any ? NULL : &request->addr;
+    (void)carrier;
+    deadline = gost__deadline_within(deadline, s->timeout);
+    int rc = send_request(c, *io, target, true, deadline);
+    if (rc == 0)
+        rc = read_answer(*io, deadline);
+    return rc == 0 ? gost__udp_framed_new(io, GOST__UDP_TUNNEL, target, out) : rc;
 }
 
 const struct gost_connector_kind gost__http_connector = {
@@ -145,4 +166,5 @@ const struct gost_connector_kind gost__http_connector = {
     .options = {options, sizeof(struct http_connector_settings)},
     .init = init,
     .connect = http_connect,
+    .connect_packet = http_connect_packet,
 };

@@ -63,6 +63,8 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_LIST,
      .offset = OPTION(knock),
      .help = "hosts whose requests get a proper 407 in spite of probeResist"},
+    GOST_UDP_OPTION(struct gost__http_settings, udp),
+    GOST_UDP_BUFFER_OPTION(struct gost__http_settings, udp),
     {.key = "hash",
      .type = GOST_OPT_ENUM,
      .offset = OPTION(hash),
@@ -93,12 +95,9 @@ static int authenticate(struct gost__http *x)
     return rc;
 }
 
-/* The client's bytes behind the request are the tunnel's. */
-static int tunnel(struct gost__http *x, struct gost_stream **up)
+/* Write the answer in x->out; the client's bytes behind the request are the tunnel's. */
+static int begin_tunnel(struct gost__http *x, int rc)
 {
-    gost_buf_consume(&x->out, x->out.len);
-    int rc = gost_buf_printf(
-        &x->out, "HTTP/1.1 200 Connection established\r\nProxy-Agent: %s\r\n\r\n", x->set->agent);
     gost__http_take(&x->client, x->head_len);
     x->c->ops->count(x->c, 0, x->out.len);
     if (rc == 0)
@@ -106,6 +105,15 @@ static int tunnel(struct gost__http *x, struct gost_stream **up)
     if (rc == 0)
         rc = gost_io_write(x->c->client, x->out.data, x->out.len,
                            gost_deadline_in(GOST_LAST_WORD_MS));
+    return rc;
+}
+
+static int tunnel(struct gost__http *x, struct gost_stream **up)
+{
+    gost_buf_consume(&x->out, x->out.len);
+    int rc = gost_buf_printf(
+        &x->out, "HTTP/1.1 200 Connection established\r\nProxy-Agent: %s\r\n\r\n", x->set->agent);
+    rc = begin_tunnel(x, rc);
     return rc == 0 ? gost_conn_relay(x->c, up) : rc;
 }
 
@@ -131,6 +139,29 @@ static bool wants_udp(const struct gost_http1 *head)
     return gost_slice_is(gost_http1_get(head, "X-Gost-Protocol"), "udp");
 }
 
+/* GOST's UDP tunnel; the request's target does not matter, each datagram names its own. */
+static int serve_udp(struct gost__http *x)
+{
+    struct gost_packet *up = NULL;
+    const struct gost_strings *header = &x->set->header;
+    x->again = false;
+    if (!x->set->udp.udp)
+        return gost__http_refuse(x, 403, NULL, gost_fail(GOST_EDENIED, "datagrams need udp=true"));
+    gost__http_drop_upstream(x);
+    int rc = x->c->ops->associate(x->c, NULL, &up);
+    if (rc != 0)
+        return gost__http_refuse(x, gost__http_status(rc), NULL, rc);
+    gost_buf_consume(&x->out, x->out.len);
+    gost_buf_printf(&x->out, "HTTP/1.1 200 OK\r\n");
+    for (size_t i = 0; i + 1 < header->count; i += 2)
+        gost_buf_printf(&x->out, "%s: %s\r\n", header->item[i], header->item[i + 1]);
+    rc = begin_tunnel(x, gost_buf_printf(&x->out, "Content-Length: 0\r\n\r\n"));
+    if (rc == 0)
+        rc = gost__udp_serve_framed(x->c, GOST__UDP_TUNNEL, &up);
+    gost_packet_close(up);
+    return rc;
+}
+
 static int serve_request(struct gost__http *x)
 {
     struct gost__http_where w;
@@ -140,7 +171,7 @@ static int serve_request(struct gost__http *x)
     if (rc != 0)
         return gost__http_challenge(x, &w, rc);
     if (wants_udp(&x->head))
-        return gost__http_refuse(x, 403, NULL, gost_fail(GOST_ENOTSUP, "UDP over HTTP"));
+        return serve_udp(x);
     if (where != 0) {
         *gost__diag_self = story;
         return gost__http_refuse(x, 400, NULL, where);

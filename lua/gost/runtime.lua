@@ -19,10 +19,13 @@ local function options()
   return { id = id, shared = handed:get "shared" or count > 1 }
 end
 
+local DATAGRAM = { udp = true }
+
 local function log_listening(started)
   for _, running in ipairs(started) do
     local definition = running.definition
-    core.log("info", ("listening on %s/tcp"):format(running.addr), {
+    local network = DATAGRAM[definition.listener.type] and "udp" or "tcp"
+    core.log("info", ("listening on %s/%s"):format(running.addr, network), {
       kind = "service", service = definition.name,
       listener = definition.listener.type, handler = definition.handler.type,
     })
