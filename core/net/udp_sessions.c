@@ -193,7 +193,8 @@ static int session_send(struct gost_packet *p, const struct gost_datagram *d, in
     for (int i = 0; i < count; i++)
         out_put(s, &d[i]);
     s->answered += (uint64_t)count;
-    if (s->owner->limits.stateless && !s->ended)
+    bool over = s->owner->limits.stateless || (!s->owner->listening && s->answered >= s->asked);
+    if (over && !s->ended)
         session_end(s);
     return count;
 }
@@ -428,5 +429,13 @@ void gost_udp_sessions_close(struct gost_udp_sessions *u)
     if (!u)
         return;
     u->listening = false;
+    for (size_t i = 0; i < u->table.cap;) {
+        struct gost_udp_entry *e = u->table.slot[i];
+        struct gost_udp_session *s = e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
+        if (s && s->answered >= s->asked)
+            session_end(s); /* another may take its slot */
+        else
+            i++;
+    }
     owner_unref(u);
 }

@@ -60,7 +60,10 @@ int gost_udp_sessions_new(const union gost_sockaddr *addr,
                           const struct gost_socket_options *options,
                           const struct gost_udp_limits *limits, struct gost_udp_sessions **out);
 
-/** No new sessions from now on. The socket closes when the last session is gone; NULL is fine. */
+/**
+ * No new sessions from now on; those there end as soon as all their datagrams are answered, and the
+ * socket closes with the last one. NULL is fine.
+ */
 void gost_udp_sessions_close(struct gost_udp_sessions *u);
 
 #endif

@@ -371,26 +371,33 @@ NET_TEST(a_dead_target_does_not_end_the_session)
     close(a);
 }
 
-NET_TEST(sessions_outlive_their_listener)
+NET_TEST(when_the_listener_closes_open_questions_are_answered)
 {
     struct forward f;
     forward_start(&f, &udp_limits);
     int a = udp_client(&f.u->addr), b = udp_client(&f.u->addr);
+    int c = udp_client(&f.u->addr);
     UDP_SEND(a, "one");
     UDP_EXPECT(a, "<one>");
-    size_t watches = net_loop.watches;
+    f.hold = true;
+    UDP_SEND(b, "two");
+    NET_UNTIL(f.held_count == 1);
     gost_udp_sessions_close(f.u);
-    CHECK_INT(net_loop.watches, watches);
-    UDP_SEND(b, "too late");
-    UDP_SEND(a, "two");
-    UDP_EXPECT(a, "<two>");
-    CHECK(!udp_readable(b));
-    CHECK_INT(f.count, 1);
-    udp_tunnel_end(f.tunnel[0]); /* and the socket with it */
+    NET_UNTIL(f.tunnel[0]->done); /* it had its answer */
+    CHECK_INT(f.tunnel[0]->rc, 0);
+    UDP_SEND(c, "too late");
+    forward_connect(&f, &f.held[0]);
+    UDP_EXPECT(b, "<two>");
+    NET_UNTIL(f.tunnel[1]->done); /* and the socket with it */
     CHECK_INT(net_loop.watches, 1);
+    CHECK(!udp_readable(c));
+    CHECK_INT(f.count, 2);
+    free(f.tunnel[0]);
+    free(f.tunnel[1]);
     udp_echo_stop(&f.echo);
     close(a);
     close(b);
+    close(c);
 }
 
 RUN_TESTS()
