@@ -180,8 +180,9 @@ function gost.step(timeout)
   core.step(timeout)
 end
 
----End gost.run(), in all workers.
+---End gost.run(), in all workers; a script that has not come to it yet will not run its services.
 function gost.stop()
+  ran = true
   require("gost.runtime").stop()
 end
 

@@ -50,6 +50,15 @@ function runtime.apply(configuration)
   return true
 end
 
+---Does another worker still drain? The first one outlives them, so that a second signal reaches them.
+local function others_run()
+  local id, count = core.worker()
+  for other = 1, id == 0 and count - 1 or 0 do
+    if core.worker_state(other) ~= "ended" then return true end
+  end
+  return false
+end
+
 ---End in order: no new connections, then wait for the open ones, a bounded time.
 ---@param seconds number
 function runtime.drain(seconds)
@@ -60,11 +69,13 @@ function runtime.drain(seconds)
   draining = true
   local id, count = core.worker()
   if id == 0 then
+    handed:set("ending", true) -- for a worker that only starts, and cannot be told yet
     for other = 1, count - 1 do core.tell(other, "drain") end
   end
   if current then current:stop() end
   local deadline = core.now() + seconds
   while core.session_count() > 0 and core.now() < deadline do core.sleep(0.02) end
+  while others_run() and core.now() < deadline + 0.2 do core.sleep(0.02) end
   if core.session_count() > 0 then
     core.log("warn", ("%d connections are cut"):format(core.session_count()))
   end
@@ -118,10 +129,20 @@ local function watch_signals(read)
   end)
 end
 
+---The loop of a further worker.
+local function serve_further()
+  if handed:get "ending" then
+    if current then current:stop() end
+    return
+  end
+  core.loop()
+end
+
 ---The loop of the first worker, until something stops it; then the others end as well.
 local function serve()
   core.on_command(on_command)
   core.loop()
+  handed:set("ending", true)
   tell_all "stop"
   core.join_workers()
   return 0
@@ -130,7 +151,7 @@ end
 ---End the program: in order for the first worker, which ends the others.
 function runtime.stop()
   if core.worker() ~= 0 then core.tell(0, "stop") end
-  core.stop()
+  if core.on_fiber() then core.stop() end -- outside of fibers there is no loop to end
 end
 
 local function setup_log(log)
@@ -165,6 +186,7 @@ function runtime.start(configuration, opts)
   local workers = opts.workers or core.cores()
   handed:set("shared", workers > 1)
   handed:set("mode", "configuration")
+  watch_signals(opts.reload) -- before anything listens: who sees that we do may end us at once
   local ok, message = runtime.apply(configuration)
   if not ok then
     core.log("fatal", message)
@@ -172,7 +194,6 @@ function runtime.start(configuration, opts)
   end
   handed:set("configuration", json.encode(configuration))
   core.start_workers(workers, "gost.worker")
-  watch_signals(opts.reload)
   reload_every(opts.period, opts.reload)
   return serve()
 end
@@ -186,7 +207,7 @@ function runtime.work()
   end
   local ok, message = runtime.apply(json.decode(handed:get "configuration"))
   if not ok then error(message, 0) end
-  core.loop()
+  serve_further()
 end
 
 -- scripts ---------------------------------------------------------------------------------------
@@ -230,18 +251,19 @@ function runtime.run(configuration, adopt)
   local workers = id == 0 and handed:get "workers" or 1 -- a plain Lua program has one
   if id == 0 then
     handed:set("shared", workers > 1)
+    handed:set("ending", false)
     if configuration.log then setup_log(configuration.log) end
+    watch_signals(nil) -- before anything listens: who sees that we do may end us at once
   end
   local ok, message = runtime.apply(configuration)
   if not ok then error(message, 0) end
   adopt(current --[[@as gost.Generation]])
   if id > 0 then
-    core.loop()
+    serve_further()
     return 0
   end
   workers = workers or 1
   if workers > 1 then core.start_workers(workers, "gost.worker") end
-  watch_signals(nil)
   return serve()
 end
 

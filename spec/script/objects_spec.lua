@@ -37,7 +37,7 @@ gost.Service web on 127.0.0.1:0
       print(exits, exits.nodes[2].addr)
       print(way, way.hops[1].name)
       print(web)
-      os.exit(0, true)
+      gost.stop()
     ]]:gsub("\t", " "))
   end)
 
@@ -47,7 +47,7 @@ gost.Service web on 127.0.0.1:0
       gost.hop { selector = { strategy = "fifo", maxFails = 2, failTimeout = "5s" }, "http://h:1" }
       gost.service { addr = "127.0.0.1:0", read_timeout = "5s" }
       gost.service { addr = "127.0.0.1:0", readTimeout = "5s" }
-      os.exit(0, true)
+      gost.stop()
     ]]
   end)
 
@@ -89,7 +89,7 @@ gost.Service web on 127.0.0.1:0
       print(web:stats().total)
       s:close()
       print(pcall(s.read, s))
-      os.exit(0, true)
+      gost.stop()
     ]]):format(origin:addr "echo"))
     assert.matches("^0\nping\t1\t1\nrefused\npong\n", out)
     assert.matches("\n[12]\nfalse\t.*closed%)\n$", out)
@@ -110,7 +110,7 @@ gost.Service web on 127.0.0.1:0
       s:write "pong"
       print(s:read_exact(4))
       print(select(3, gost.node "socks5://127.0.0.1:1":dial("h:1", 5)))
-      os.exit(0, true)
+      gost.stop()
     ]]):format(url, origin:addr "echo", origin:addr "echo", url))
     assert.equal("ping\nping\npong\nrefused\n", out)
     exit:stop()
