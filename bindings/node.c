@@ -119,6 +119,18 @@ static void take_part(lua_State *L, struct gost_node *n, const char *key,
     lua_settop(L, 2);
 }
 
+/* A rule alone gives the node a priority: the longer it is, the more special. */
+static void take_rule(lua_State *L, struct gost_node *n)
+{
+    const char *text = gostL_field_string(L, 1, "rule");
+    int rc = text && *text ? gost_rule_new(text, strlen(text), &n->rule) : 0;
+    if (rc != 0)
+        luaL_error(L, "node %s: rule: %s", n->name, gost_diag_text(rc));
+    n->priority = (int32_t)gostL_field_int(L, 1, "priority", 0);
+    if (n->priority == 0 && n->rule)
+        n->priority = (int32_t)gost_rule_len(n->rule);
+}
+
 static void take_fields(lua_State *L, struct gost_node *n)
 {
     const char *network = gostL_field_string(L, 1, "network");
@@ -127,6 +139,7 @@ static void take_fields(lua_State *L, struct gost_node *n)
     n->backup = gostL_field_bool(L, 1, "backup", false);
     n->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);
     n->fail_timeout = gostL_field_int(L, 1, "fail_timeout_ms", 0);
+    take_rule(L, n);
     n->filter_host = take_text(L, "filter_host");
     n->filter_protocol = take_text(L, "filter_protocol");
     n->filter_path = take_text(L, "filter_path");
@@ -217,6 +230,23 @@ static int node_gc(lua_State *L)
     return 0;
 }
 
+/* core.rule_check(text) -> true, or nil and what is wrong with the rule */
+static int l_rule_check(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    struct gost_rule *rule;
+    int rc = gost_rule_new(text, n, &rule);
+    gost_rule_delete(rule);
+    if (rc == 0) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, gost_diag_text(rc));
+    return 2;
+}
+
 void gostL_open_node(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"state", node_state}, {NULL, NULL}};
@@ -225,4 +255,6 @@ void gostL_open_node(lua_State *L)
     gostL_class(L, GOSTL_NODE, methods, meta);
     lua_pushcfunction(L, l_node);
     lua_setfield(L, -2, "node");
+    lua_pushcfunction(L, l_rule_check);
+    lua_setfield(L, -2, "rule_check");
 }

@@ -22,6 +22,7 @@ struct gost_request {
     struct gost_addr addr; /**< as the client named it; for GOST_UNIX the host is the path */
     const char *protocol;  /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
     const char *path;      /**< the HTTP path, when a handler knows; or NULL */
+    const char *method;    /**< the HTTP method, when a handler knows; or NULL */
     bool hash_host;        /**< the hash strategy goes by the target's host, not by the client */
 };
 

@@ -68,7 +68,8 @@ static void choice_free(struct choice *c)
     free(c->candidate);
 }
 
-static int choice_fill(struct gost_hop *h, const struct gost_request *r, struct choice *c)
+static int choice_fill(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                       struct choice *c)
 {
     uint64_t now = gost_now();
     c->count = 0;
@@ -78,13 +79,14 @@ static int choice_fill(struct gost_hop *h, const struct gost_request *r, struct 
         return gost_fail_code(GOST_ENOMEM);
     for (size_t i = 0; i < h->count; i++) {
         struct gost_node *n = h->node[i];
-        if (!gost_node_fits(n, r))
+        if (!gost_node_fits(n, conn, r))
             continue;
         int fails = n->max_fails > 0 ? n->max_fails : h->max_fails;
         int64_t timeout = n->fail_timeout > 0 ? n->fail_timeout : h->fail_timeout;
         c->candidate[c->count] = (struct gost_candidate){
             .key = gost_candidate_key(n->name, strlen(n->name)),
             .latency = GOST_LATENCY_UNKNOWN,
+            .priority = n->priority,
             .weight = (uint32_t)n->weight,
             .backup = n->backup,
             .failed = gost_failmark_failed(n->mark, now, fails, timeout),
@@ -154,7 +156,7 @@ int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_
         if (skip != 0)
             return skip < 0 ? skip : 0;
     }
-    int rc = choice_fill(h, r, &c);
+    int rc = choice_fill(h, conn, r, &c);
     if (rc == 0 && c.count == 0)
         rc = gost_fail(GOST_ENONODE, "hop %s: %s", h->name,
                        h->count ? "no node fits the request" : "it has no nodes");

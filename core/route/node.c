@@ -50,6 +50,7 @@ void gost_node_unref(struct gost_node *n)
     gost_connector_delete(n->connector);
     gost_dialer_delete(n->dialer);
     gost_shared_give(n->mark);
+    gost_rule_delete(n->rule);
     free(n->filter_host);
     free(n->filter_protocol);
     free(n->filter_path);
@@ -71,14 +72,33 @@ static bool host_fits(const char *filter, const char *host)
     return have > want && strcasecmp(host + have - want, filter) == 0;
 }
 
-bool gost_node_fits(struct gost_node *n, const struct gost_request *r)
+static bool filters_fit(const struct gost_node *n, const struct gost_request *r)
 {
     if (n->filter_host && !host_fits(n->filter_host, r->addr.host))
         return false;
     if (n->filter_protocol && (!r->protocol || strcasecmp(n->filter_protocol, r->protocol) != 0))
         return false;
-    if (n->filter_path &&
-        (!r->path || strncmp(n->filter_path, r->path, strlen(n->filter_path)) != 0))
+    return !n->filter_path ||
+           (r->path && strncmp(n->filter_path, r->path, strlen(n->filter_path)) == 0);
+}
+
+static bool rule_fits(const struct gost_node *n, const struct gost_conn *c,
+                      const struct gost_request *r)
+{
+    struct gost_rule_facts facts = {
+        .client = c ? &c->peer : NULL,
+        .network = gost_network_name(r->network),
+        .protocol = r->protocol,
+        .host = r->addr.host,
+        .method = r->method,
+        .path = r->path,
+    };
+    return gost_rule_matches(n->rule, &facts);
+}
+
+bool gost_node_fits(struct gost_node *n, const struct gost_conn *c, const struct gost_request *r)
+{
+    if (n->rule ? !rule_fits(n, c, r) : !filters_fit(n, r))
         return false;
     if (n->bypass_count == 0)
         return true;

@@ -10,6 +10,7 @@
 #include "core/policy/bypass.h"
 #include "core/policy/failmark.h"
 #include "core/policy/hosts.h"
+#include "core/policy/rule.h"
 #include "core/proto/connector.h"
 #include "core/transport/transport.h"
 
@@ -33,6 +34,8 @@ struct gost_node {
     size_t bypass_count;
     struct gost_hosts *hosts;       /**< owned reference or NULL: where its own name is looked up */
     struct gost_resolver *resolver; /**< owned reference or NULL */
+    struct gost_rule *rule;         /**< owned: only for requests of which it holds; or NULL */
+    int32_t priority;               /**< nodes with a higher one are asked first; usually 0 */
     char *filter_host;              /**< only for this host (".x": and below), or NULL */
     char *filter_protocol;          /**< only for this protocol, or NULL */
     char *filter_path;              /**< only for paths with this prefix, or NULL */
@@ -49,8 +52,12 @@ int gost_node_new(const char *scope, const char *name, const struct gost_addr *a
 struct gost_node *gost_node_ref(struct gost_node *n);
 void gost_node_unref(struct gost_node *n); /**< NULL is fine */
 
-/** Does the node serve this request, as its filters and bypass say? Suspends if a bypass hook does. */
-bool gost_node_fits(struct gost_node *n, const struct gost_request *r);
+/**
+ * Does the node serve this request, as its rule (or, without one, its filters) and its bypass say?
+ * Suspends if a bypass hook does.
+ * @param c  whose request; NULL for one of our own
+ */
+bool gost_node_fits(struct gost_node *n, const struct gost_conn *c, const struct gost_request *r);
 
 /** Note that the node failed or worked, and log when that changes its state. */
 void gost_node_failed(struct gost_node *n, int max_fails);

@@ -1,6 +1,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/net/udp.h"
+#include "core/proto/forward_look.h"
 #include "core/route/session.h"
 
 #include <stdlib.h>
@@ -216,12 +217,35 @@ static bool op_has_forwarder(struct gost_conn *c)
 }
 
 /* Where a forwarder's node leads: its own address, or the requested host when it has none. */
-static void aim(struct gost_request *r, const struct gost_node *n)
+static int aim(struct gost_request *r, const struct gost_node *n)
 {
     if (n->network_set)
         r->network = n->network;
     if (n->addr.host[0] || n->addr.port)
         r->addr = n->addr;
+    if (r->network == GOST_UNIX || r->addr.port)
+        return 0;
+    r->addr.port = gost__forward_port(r->protocol);
+    return r->addr.host[0] ? 0 : gost_fail(GOST_ENONODE, "nothing names the target");
+}
+
+static int forward_to(struct gost_conn *c, struct gost_request *r, struct gost_node *n,
+                      const struct end *up)
+{
+    struct gost_service *sv = gost_session_of(c)->service;
+    int rc = aim(r, n);
+    if (rc != 0)
+        return rc;
+    if ((up->packet != NULL) != (r->network == GOST_UDP))
+        rc = gost_fail(GOST_ECONFIG, "%s to a node of network %s",
+                       up->packet ? "udp" : "tcp", gost_network_name(r->network));
+    else
+        rc = dial_request(c, r, up);
+    if (rc == 0)
+        gost_node_worked(n);
+    else if (c->route ? rc == GOST_EUPSTREAM : rc != GOST_EDENIED && rc != GOST_ECANCELED)
+        gost_node_failed(n, sv->forwarder->max_fails); /* a failure in the chain is not its fault */
+    return rc;
 }
 
 static int forward(struct gost_conn *c, const struct gost_request *request, const struct end *up)
@@ -241,17 +265,8 @@ static int forward(struct gost_conn *c, const struct gost_request *request, cons
         return gost_fail_code(GOST_ENOMEM);
     }
     *r = *request;
-    aim(r, n);
-    if ((up->packet != NULL) != (r->network == GOST_UDP))
-        rc = gost_fail(GOST_ECONFIG, "%s to a node of network %s",
-                       gost_network_name(request->network), gost_network_name(r->network));
-    else
-        rc = dial_request(c, r, up);
+    rc = forward_to(c, r, n, up);
     free(r);
-    if (rc == 0)
-        gost_node_worked(n);
-    else if (c->route ? rc == GOST_EUPSTREAM : rc != GOST_EDENIED && rc != GOST_ECANCELED)
-        gost_node_failed(n, sv->forwarder->max_fails); /* a failure in the chain is not its fault */
     rc = rc == 0 ? 0 : gost_fail_at(rc, "forward to %s", n->name);
     gost_node_unref(n);
     return rc;

@@ -183,6 +183,16 @@ local function refuse(what, value)
   end
 end
 
+---Which requests a node is for: its rule, else the older filter.
+local function set_conditions(made, node)
+  local matcher, filter = node.matcher or {}, node.filter or {}
+  made.rule, made.priority = matcher.rule, matcher.priority
+  made.filter_host = filter.host or node.host
+  made.filter_protocol = filter.protocol or node.protocol
+  made.filter_path = filter.path or node.path
+  return made
+end
+
 ---@param node table
 ---@param hop table      the definition it stands in
 ---@param scope string
@@ -190,7 +200,7 @@ function Builder:node(node, hop, scope)
   if type(node) == "table" and type(node.object) == "function" then return node:object(self, scope) end
   local interface, mark, proxy = socket_options(node, hop)
   local hosts, resolver = node.hosts or hop.hosts, node.resolver or hop.resolver
-  return core.node {
+  return core.node(set_conditions({
     name = node.name, scope = scope, addr = node.addr or "", network = node.network,
     connector = node.connector, dialer = node.dialer and self:dialer(node.dialer) or nil,
     interface = interface, mark = mark, proxy_protocol = tonumber(proxy),
@@ -201,7 +211,7 @@ function Builder:node(node, hop, scope)
     bypasses = self:bypasses(node),
     hosts = hosts and self:get("hosts", hosts, make_hosts),
     resolver = resolver and self:get("resolvers", resolver, make_resolver),
-  }
+  }, node))
 end
 
 ---TLS fine points lie one level deeper in files than in the core's table.

@@ -20,12 +20,12 @@ return {
   "metadata.anyHandler.skipauth",
 
   -- forwarding
-  "forwarder.hopGroup", "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.matcher",
-  "forwardNode.filter", "forwardNode.protocol", "forwardNode.host", "forwardNode.path", "forwardNode.auth",
+  "forwarder.hopGroup", "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.auth",
+  "matcher.bodySize",
 
   -- chains
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
-  "node.probe", "node.matcher", "node.filter", "node.http", "node.tls", "node.network",
+  "node.probe", "node.http", "node.tls", "node.network",
   "connector.tls", "dialer.auth", "selector.maxLatency",
   "metadata.hop.netns",
   "metadata.node.netns",

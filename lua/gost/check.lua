@@ -11,6 +11,7 @@ local check = {}
 
 ---@class gost.CheckOptions
 ---@field tls_check? fun(settings: table): boolean?, string?  certFile, keyFile, caFile, options.*, server
+---@field rule_check? fun(rule: string): boolean?, string?
 ---@field readable? fun(path: string): boolean?, string?
 
 local function readable(path)
@@ -22,9 +23,10 @@ local function readable(path)
   return true
 end
 
-local function tls_check()
+---A function of the core that tries something; none where the core is not at hand.
+local function of_core(name)
   local ok, core = pcall(require, "gost.core")
-  return ok and type(core) == "table" and core.tls_check or nil
+  return ok and type(core) == "table" and core[name] or nil
 end
 
 -- names ------------------------------------------------------------------------
@@ -180,7 +182,8 @@ function check.configuration(configuration, found, options)
     found = found,
     options = {
       readable = options.readable or readable,
-      tls_check = options.tls_check or tls_check(),
+      tls_check = options.tls_check or of_core "tls_check",
+      rule_check = options.rule_check or of_core "rule_check",
     },
   }
   c.names = collect_names(configuration, found)

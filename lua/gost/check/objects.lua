@@ -41,6 +41,24 @@ function objects.tlsOptions(c, options, path)
   end
 end
 
+function objects.matcher(c, matcher, path)
+  if not c.options.rule_check or not matcher.rule or matcher.rule == "" then return end
+  local ok, message = c.options.rule_check(matcher.rule)
+  if not ok then c.found:at(matcher, "rule", "error", path .. ".rule", message) end
+end
+
+---The older filter says nothing beside a rule.
+function objects.filtered(c, node, path)
+  if not node.matcher or (node.matcher.rule or "") == "" then return end
+  for _, key in ipairs { "filter", "host", "protocol", "path" } do
+    if node[key] ~= nil then
+      c.found:at(node, key, "strict", ("%s.%s"):format(path, key), "is ignored where a matcher has a rule")
+    end
+  end
+end
+
+objects.forwardNode = objects.filtered
+
 function objects.sourceFile(c, source, path)
   base.file(c, source, "path", path .. ".path", "strict")
 end
@@ -149,6 +167,7 @@ local function bad_address(addr)
 end
 
 function objects.node(c, node, path)
+  objects.filtered(c, node, path)
   local connector, dialer = (node.connector or {}).type, (node.dialer or {}).type
   if PORTLESS[dialer or ""] or PORTLESS[connector or ""] then return end
   if not node.addr then
