@@ -122,8 +122,10 @@ static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
     if (rc != 0 && rc != GOST_ENOTSUP)
         return abandon(p, f, rc);
     f->shut = true;
-    if (rc == GOST_ENOTSUP && !p->flow[1 - i].eof)
-        set_linger(p);
+    if (rc == GOST_ENOTSUP && i == 1)
+        gost_pump_stop(p, 0); /* the target has said all: only a close can tell the client so */
+    else if (rc == GOST_ENOTSUP && !p->flow[1].eof)
+        set_linger(p); /* the client has, and its answer may be on the way */
     return DONE;
 }
 

@@ -6,7 +6,8 @@
  * through a pooled pipe, and gives the pipe back when it falls quiet.
  *
  * Half-close is kept: the end of one direction is passed on and the other goes on. Where the protocol
- * on the far side has no half-close, the rest may go on only while bytes keep coming (`linger_ms`).
+ * on the far side has no half-close, the end of stream[1] (the target) ends both, and after the end of
+ * stream[0] (the client) the rest may go on only while bytes keep coming.
  */
 #ifndef GOST_NET_PUMP_H
 #define GOST_NET_PUMP_H

@@ -467,6 +467,17 @@ NET_TEST(rest_goes_on_where_there_is_no_half_close)
     check_clean_end(&r);
 }
 
+NET_TEST(targets_end_ends_both_where_there_is_no_half_close)
+{
+    struct rig r;
+    rig_set_up(&r, &no_half, NULL, NULL);
+    r.peer[1].to_send = 300000;
+    r.peer[1].shut_after = true;
+    RIG_UNTIL(&r, r.done && r.peer[0].eof);
+    CHECK(r.peer[0].got == 300000 && !r.pump.lingering);
+    check_clean_end(&r);
+}
+
 NET_TEST(silence_ends_what_cannot_be_half_closed)
 {
     struct rig r;
