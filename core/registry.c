@@ -17,6 +17,7 @@ const struct gost_handler_kind *const gost_handler_kinds[] = {
     &gost__udp_handler,
     &gost__forward_handler,
     &gost__rtcp_handler,
+    &gost__redirect_handler,
     NULL,
 };
 
@@ -42,6 +43,8 @@ const struct gost_listener_kind *const gost_listener_kinds[] = {
     &gost__runix_listener,
     &gost__mtls_listener,
     &gost__mtcp_listener,
+    &gost__redirect_listener,
+    &gost__stdio_listener,
     NULL,
 };
 

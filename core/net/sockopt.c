@@ -138,6 +138,15 @@ static void remove_stale(const union gost_sockaddr *addr)
     close(fd);
 }
 
+/* Accept what TPROXY rules send, whatever its destination. @return as setsockopt */
+static int set_transparent(int fd, int family)
+{
+    bool v6 = family == AF_INET6;
+    int on = 1;
+    return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on,
+                      sizeof(on));
+}
+
 int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,
                          int backlog)
 {
@@ -155,9 +164,12 @@ int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_sock
     }
     if (family == AF_INET6)
         set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, o && o->v6only);
-    if (o && o->transparent)
-        set_int(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
+    if (o && o->transparent && set_transparent(fd, family) != 0) {
+        int rc = -errno;
+        close(fd);
+        return gost_fail(rc, "listen on %s: IP_TRANSPARENT: %s", gost_sockaddr_format(addr, text),
+                         gost_strerror(rc));
+    }
     if (bind(fd, &addr->sa, gost_sockaddr_len(addr)) == 0 && listen(fd, backlog) == 0)
         return fd;
     int rc = -errno;

@@ -12,6 +12,12 @@ extern const struct gost_listener_kind gost__tcp_listener, gost__tls_listener, g
 extern const struct gost_listener_kind gost__mtcp_listener, gost__mtls_listener;
 extern const struct gost_dialer_kind gost__mtcp_dialer, gost__mtls_dialer;
 
+/** What firewall rules send here. */
+extern const struct gost_listener_kind gost__redirect_listener;
+
+/** Standard input and output. */
+extern const struct gost_listener_kind gost__stdio_listener;
+
 /** At the far end of a chain. */
 extern const struct gost_listener_kind gost__rtcp_listener, gost__runix_listener;
 

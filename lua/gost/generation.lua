@@ -27,8 +27,8 @@ local generation = {}
 ---Everything that listens where: so that port 0 means the same port on all workers.
 local addresses = core.dict("gost.addresses", { size = 100000 })
 
----Listeners of which there can be one only: at the far end of a chain, and Unix sockets.
-local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true }
+---Listeners of which there can be one only: at the far end of a chain, Unix sockets, standard input.
+local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdio = true }
 
 ---Does it belong on one worker alone? The sessions of a tunnel are known to the worker that has them.
 local function is_single(service)

@@ -10,6 +10,7 @@ local SUBCOMMANDS = {
   { "config.lua [argument…]", "run a Lua script" },
   { "help [name]", "what a handler, listener, connector, dialer or object can be told" },
   { "explain [flags] URL", "say what would happen to a request, without dialing" },
+  { "rules [flags]", "print the firewall commands that a redirect service needs" },
   { "schema", "print the JSON Schema of configuration files" },
   { "completions bash|zsh|fish", "print completions for a shell" },
 }

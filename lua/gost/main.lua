@@ -117,6 +117,7 @@ local SUBCOMMANDS = {
   end,
   completions = function(args) return require("gost.completions").main(args, out, err) end,
   explain = function(args, env) return require("gost.explain").main(args, env, out, err) end,
+  rules = function(args, env) return require("gost.rules").main(args, env, out, err) end,
 }
 
 ---`[--workers N] script.lua …`: the script, its arguments, the number of workers.

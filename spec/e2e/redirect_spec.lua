@@ -1,0 +1,128 @@
+---Transparent proxying, in network namespaces: a client, a gateway with gost-lua, a server.
+
+local support = require "spec.support"
+local netns = support.netns
+
+local PORT = 12345
+
+describe("Redirected connections", function()
+  local possible = netns.available()
+  local net
+
+  ---client 10.77.1.1 -- 10.77.1.2 gateway 10.77.2.1 -- 10.77.2.2 server; the client reaches the server by way of
+  ---the gateway.
+  before_each(function()
+    if not possible then return end
+    net = netns.new({ "client", "gateway", "server" }, {
+      { "client", "10.77.1.1/24", "gateway", "10.77.1.2/24" },
+      { "gateway", "10.77.2.1/24", "server", "10.77.2.2/24" },
+    })
+    net:check("client", "ip", "route", "add", "default", "via", "10.77.1.2")
+    net:check("server", "ip", "route", "add", "default", "via", "10.77.2.1")
+    for i, link in ipairs { { "client", "gateway", "fd77:1::1/64", "fd77:1::2/64" },
+      { "gateway", "server", "fd77:2::1/64", "fd77:2::2/64" } } do
+      net:check(link[1], "ip", "addr", "add", link[3], "dev", "veth" .. i, "nodad")
+      net:check(link[2], "ip", "addr", "add", link[4], "dev", "veth" .. i, "nodad")
+    end
+    net:check("client", "ip", "-6", "route", "add", "default", "via", "fd77:1::2")
+    net:check("server", "ip", "-6", "route", "add", "default", "via", "fd77:2::1")
+    net:check("gateway", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+  end)
+  after_each(support.cleanup)
+
+  ---One of gost-lua's own scripts of rules, run in the gateway.
+  local function apply(words)
+    local r = support.gost_run { "rules", table.unpack(words) }
+    assert.equal(0, r.status, r.stderr)
+    support.check { "ip", "netns", "exec", net.names.gateway, "sh", "-c", r.stdout }
+  end
+
+  local function gateway(words)
+    return support.gost { prefix = net:exec "gateway", table.unpack(words) }
+  end
+
+  local function fetch(from, url)
+    local argv = net:exec(from)
+    for _, word in ipairs { "curl", "-q", "-sS", "--noproxy", "*", "-m", support.scaled(10), url } do
+      argv[#argv + 1] = tostring(word)
+    end
+    argv.timeout = 15
+    return support.run(argv)
+  end
+
+  local function server(host)
+    return support.origin { prefix = net:exec "server", host = host, "http", "source" }
+  end
+
+  for _, tproxy in ipairs { false, true } do
+    for _, iptables in ipairs { false, true } do
+      local title = ("%s rules for %s"):format(tproxy and "TPROXY" or "REDIRECT", iptables and "iptables" or "nftables")
+
+      it("reach their destination through us by " .. title, function()
+        if not possible then return pending "no network namespaces here" end
+        local url = ("redirect://:%d?so_mark=100%s"):format(PORT, tproxy and "&tproxy=true" or "")
+        local gost = gateway { "-L", url }
+        local words = { "-L", url }
+        if iptables then words[#words + 1] = "--iptables" end
+        apply(words)
+        for _, host in ipairs { "10.77.2.2", "fd77:2::2" } do
+          local origin = server(host)
+          for _, from in ipairs { "client", "gateway" } do -- what passes through, and what begins there
+            local mark = gost:mark()
+            local r = fetch(from, origin:url "/hello")
+            assert.equal("hello\n", r.stdout, r.stderr)
+            local to = gost:wait_log('"host":"([^"]+)"', 10, mark)
+            assert.equal(origin:addr "http", to)
+          end
+        end
+        words[#words + 1] = "--delete"
+        apply(words)
+        local mark = gost:mark()
+        local origin = server "10.77.2.2"
+        assert.equal("hello\n", fetch("client", origin:url "/hello").stdout)
+        assert.is_nil(gost:output(mark):find('"host"', 1, true))
+      end)
+    end
+
+    it(("are not followed back to ourselves (%s)"):format(tproxy and "TPROXY" or "REDIRECT"), function()
+      if not possible then return pending "no network namespaces here" end
+      local url = ("redirect://:%d?so_mark=100%s"):format(PORT, tproxy and "&tproxy=true" or "")
+      local gost = gateway { "-L", url }
+      apply { "-L", url }
+      local r = fetch("client", ("http://10.77.1.2:%d/"):format(PORT))
+      assert.not_equal(0, r.status)
+      assert.is_false(r.timed_out)
+      gost:wait_log "leads nowhere but here"
+    end)
+  end
+
+  it("are refused when a rule sends our own port to us", function()
+    if not possible then return pending "no network namespaces here" end
+    local gost = gateway { "-L", ("red://:%d"):format(PORT) }
+    net:check("gateway", "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-j", "REDIRECT", "--to-ports",
+      tostring(PORT))
+    assert.not_equal(0, fetch("client", ("http://10.77.1.2:%d/"):format(PORT)).status)
+    gost:wait_log "leads nowhere but here"
+  end)
+
+  it("go through a chain, and policies apply", function()
+    if not possible then return pending "no network namespaces here" end
+    local origin = server "10.77.2.2"
+    local node = support.gost { prefix = net:exec "server", "-L", "relay+tls://10.77.2.2:0" }
+    local url = ("redir://:%d?so_mark=100&bypass=10.77.2.9"):format(PORT)
+    local chain = { "-L", url, "-F", ("relay+tls://10.77.2.2:%d"):format(node.ports[1]) }
+    local gost = gateway(chain)
+    apply(chain)
+    assert.equal("hello\n", fetch("gateway", origin:url "/hello").stdout)
+    assert.equal("hello\n", fetch("client", origin:url "/hello").stdout)
+    node:wait_log(('"host":"%s"'):format(origin:addr "http"))
+    assert.not_equal(0, fetch("client", "http://10.77.2.9:80/").status)
+    gost:wait_log "10.77.2.9:80 is denied by the service's bypass"
+  end)
+
+  it("are not taken for redirected when there are no rules", function()
+    local gost = support.gost { "-L", "redirect://127.0.0.1:0" }
+    assert.not_equal(0, support.curl { ("http://127.0.0.1:%d/"):format(gost.ports[1]) }.status)
+    gost:wait_log '"msg":"service service%-0: client [^"]*: the [^"]*"'
+  end)
+end)
