@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum hook { ACCEPT, PREREAD, AUTH, ROUTE, RESOLVE, CONNECT, DIAL_ERROR, STREAM, CLOSE, HOOKS };
+enum hook { ACCEPT, PREREAD, AUTH, ROUTE, RESOLVE, SELECT, CONNECT, DIAL_ERROR, STREAM, CLOSE, HOOKS };
 
 static const char *const hook_names[HOOKS] = {"accept",  "preread",    "auth",   "route", "resolve",
-                                              "connect", "dial_error", "stream", "close"};
+                                              "select",  "connect", "dial_error", "stream", "close"};
 
 /* One hook: a function, and what to do when it fails. */
 struct slot {
@@ -332,6 +332,15 @@ static int on_resolve(void *arg, struct gost_conn *c, const struct gost_addr *ad
     return rc;
 }
 
+/* fn(conn, candidates, target) -> a candidate, its index or name; nil: as configured */
+static int on_select(void *arg, struct gost_conn *c, const struct gost_request *r,
+                     struct gost_node *const *candidates, size_t count)
+{
+    struct slot *slot = &((struct script_hooks *)arg)->slot[SELECT];
+    int rc = gostL_select(slot->ref, &slot->budget, c, r, candidates, count);
+    return rc < 0 && slot->open ? (int)count : rc;
+}
+
 static void on_connect(void *arg, struct gost_conn *c, struct gost_stream *up)
 {
     union gost_sockaddr peer;
@@ -449,6 +458,7 @@ static void connect_slots(struct gost_hooks *out, const struct script_hooks *h)
     out->auth = HAS(AUTH) ? on_auth : NULL;
     out->route = HAS(ROUTE) ? on_route : NULL;
     out->resolve = HAS(RESOLVE) ? on_resolve : NULL;
+    out->select = HAS(SELECT) ? on_select : NULL;
     out->connect = HAS(CONNECT) ? on_connect : NULL;
     out->dial_error = HAS(DIAL_ERROR) ? on_dial_error : NULL;
     out->stream = HAS(STREAM) ? on_stream : NULL;

@@ -49,13 +49,12 @@ static int chosen(lua_State *L, struct gost_node *const *candidates, size_t coun
     return index >= 0 && (size_t)index < count ? index : -1;
 }
 
-static int select_hook(void *arg, struct gost_conn *c, const struct gost_request *r,
-                       struct gost_node *const *candidates, size_t count)
+int gostL_select(int ref, const struct gostL_budget *budget, struct gost_conn *c,
+                 const struct gost_request *r, struct gost_node *const *candidates, size_t count)
 {
-    struct script_select *s = arg;
     lua_State *L = gostL_thread();
     luaL_checkstack(L, 10, "select");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
     if (c)
         gostL_push_conn(L, c);
     else
@@ -72,12 +71,22 @@ static int select_hook(void *arg, struct gost_conn *c, const struct gost_request
     lua_setfield(L, -2, "port");
     lua_pushstring(L, gost_network_name(r->network));
     lua_setfield(L, -2, "network");
-    int rc = gostL_call(L, 3, 1, "select", &gostL_default_budget);
+    int rc = gostL_call(L, 3, 1, "select", budget);
     if (rc != 0)
         return rc;
+    bool none = lua_isnil(L, -1);
     int index = chosen(L, candidates, count);
     lua_pop(L, 1);
-    return index >= 0 ? index : gost_fail(GOST_ENONODE, "the select function chose no node");
+    if (index < 0 && !none)
+        return gost_fail(GOST_EHOOK, "the select function chose what is no candidate");
+    return none ? (int)count : index;
+}
+
+static int select_hook(void *arg, struct gost_conn *c, const struct gost_request *r,
+                       struct gost_node *const *candidates, size_t count)
+{
+    struct script_select *s = arg;
+    return gostL_select(s->ref, &gostL_default_budget, c, r, candidates, count);
 }
 
 static void add_node(void *arg, void *object)

@@ -8,6 +8,8 @@
 
 #include <lua.h>
 
+struct gostL_budget;
+
 /** Append the bypasses of the list in field "bypasses" of the table at `index`, with references. */
 void gostL_take_bypasses(lua_State *L, int index, struct gost_bypass ***list, size_t *count);
 
@@ -22,6 +24,13 @@ void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks);
  * @return 0, GOST_EHOOK when there is none of that name
  */
 int gostL_ensure_handler(lua_State *L, struct gost_service *s, const char *name);
+
+/**
+ * Call a function that chooses: fn(conn, candidates, {host, port, network}) -> index, name or candidate.
+ * @return an index from 0; `count` when it chose none; or GOST_EHOOK
+ */
+int gostL_select(int ref, const struct gostL_budget *budget, struct gost_conn *c,
+                 const struct gost_request *r, struct gost_node *const *candidates, size_t count);
 
 /** The answer of an auth function is on top; {delay = seconds} makes a guesser wait. Suspends. */
 void gostL_refuse_slowly(lua_State *L);

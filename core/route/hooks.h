@@ -44,6 +44,12 @@ struct gost_hooks {
      */
     int (*resolve)(void *arg, struct gost_conn *c, const struct gost_addr *addr,
                    union gost_sockaddr *out, size_t max);
+    /**
+     * A hop of the way is to be chosen from; asked where the hop has no function of its own.
+     * @return an index; `count` to go on as configured; or a negative code
+     */
+    int (*select)(void *arg, struct gost_conn *c, const struct gost_request *r,
+                  struct gost_node *const *candidates, size_t count);
     /** The target is connected. @param up  NULL: by datagrams */
     void (*connect)(void *arg, struct gost_conn *c, struct gost_stream *up);
     /** A dial failed. @return 0 give up, 1 try once more */

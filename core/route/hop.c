@@ -2,6 +2,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/route/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,12 @@ static int choice_fill(struct gost_hop *h, struct gost_conn *conn, const struct 
 }
 
 /* Let the script choose among those that have not failed (or all, when all have). */
-static int ask_script(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
-                      struct choice *c, size_t *index)
+typedef int select_fn(void *arg, struct gost_conn *c, const struct gost_request *r,
+                      struct gost_node *const *candidates, size_t count);
+
+/* @return 0 with an index, 1 when the script has no opinion, or a negative code */
+static int ask_script(select_fn *ask, void *arg, struct gost_conn *conn,
+                      const struct gost_request *r, struct choice *c, size_t *index)
 {
     size_t *origin = calloc(c->count, sizeof(*origin)), live = 0;
     struct gost_node **offer = calloc(c->count, sizeof(*offer));
@@ -110,12 +115,12 @@ static int ask_script(struct gost_hop *h, struct gost_conn *conn, const struct g
                 origin[live++] = i;
             }
     if (rc == 0)
-        rc = h->select(h->select_arg, conn, r, offer, live);
+        rc = ask(arg, conn, r, offer, live);
     if (rc >= 0 && (size_t)rc < live) {
         *index = origin[rc];
         rc = 0;
     } else if (rc >= 0) {
-        rc = gost_fail(GOST_ENONODE, "the selector chose none of %zu nodes", live);
+        rc = 1;
     }
     free(origin);
     free(offer);
@@ -137,8 +142,17 @@ static int choose(struct gost_hop *h, struct gost_conn *conn, const struct gost_
                   struct choice *c, size_t *index)
 {
     char room[GOST_HOSTPORT_MAX];
-    if (h->select)
-        return ask_script(h, conn, r, c, index);
+    struct gost_hooks *hooks = conn ? &gost_session_of(conn)->service->hooks : NULL;
+    int rc = 1;
+    if (h->select) {
+        rc = ask_script(h->select, h->select_arg, conn, r, c, index);
+        if (rc == 1)
+            rc = gost_fail(GOST_ENONODE, "the selector chose none of %zu nodes", c->count);
+    } else if (hooks && hooks->select) {
+        rc = ask_script(hooks->select, hooks->arg, conn, r, c, index);
+    }
+    if (rc != 1)
+        return rc;
     const char *hash = hash_source(conn, r, room);
     *index = gost_select(&h->selector, c->candidate, c->count, hash, strlen(hash));
     return 0;

@@ -368,7 +368,7 @@ local function service_parts(raw, options)
 end
 
 local HOOKS = {
-  accept = true, preread = true, auth = true, route = true, resolve = true, connect = true,
+  accept = true, preread = true, auth = true, route = true, resolve = true, select = true, connect = true,
   dial_error = true, stream = true, close = true,
 }
 
@@ -378,6 +378,10 @@ function objects.check_hook(event, fn)
     local names = {}
     for name in pairs(HOOKS) do names[#names + 1] = name end
     raise(("unknown hook %q%s"):format(tostring(event), nearest.hint(tostring(event), names)))
+  end
+  local fail = type(fn) == "table" and fn.fail
+  if fail and fail ~= "open" and fail ~= "closed" then
+    raise(("hook %s: fail: expected \"open\" or \"closed\", got %q"):format(event, tostring(fail)))
   end
   local callable = type(fn) == "table" and fn[1] or fn
   if type(callable) ~= "function" then
@@ -391,9 +395,11 @@ end
 ---@param opts? { fail?: "open"|"closed", timeout?: number, instructions?: integer }
 ---@return gost.Service self
 function Service:on(event, fn, opts)
+  if type(fn) == "function" and opts then
+    fn = { fn, fail = opts.fail, timeout = opts.timeout, instructions = opts.instructions }
+  end
   objects.check_hook(event, fn)
   if rawget(self, "running") then raise("hooks are attached before the service runs") end
-  if opts then fn = { fn, fail = opts.fail, timeout = opts.timeout, instructions = opts.instructions } end
   local definition = rawget(self, "definition")
   definition.on = definition.on or {}
   definition.on[event] = fn

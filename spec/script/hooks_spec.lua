@@ -246,6 +246,36 @@ describe("The resolve hook", function()
   end)
 end)
 
+describe("The select hook", function()
+  it("chooses in hops that have no function of their own", function()
+    local exit = support.gost { "-L", "socks5://127.0.0.1:0", name = "exit" }
+    local gost = script([[
+      local answers = { 2, "n1", false, nil }
+      gost.service { addr = "127.0.0.1:0", chain = gost.chain { gost.hop {
+          selector = { strategy = "fifo" },
+          { name = "n1", addr = "127.0.0.1:$PORT", connector = "socks5" },
+          { name = "n2", addr = "127.0.0.1:$PORT", connector = "socks5" } } },
+        on = {
+          select = function(conn, candidates, dst)
+            local n = (gost.counter "asked"):add()
+            if n == 3 then return candidates[2] end
+            if n == 5 then return "nonsense" end
+            return answers[n]
+          end,
+          connect = function(conn) gost.log.info("by %s", conn.route) end } }
+      gost.run()
+    ]], { PORT = exit.ports[1] })
+    for _, name in ipairs { "n2", "n1", "n2", "n1" } do
+      local mark = gost:mark()
+      assert.equal("hello\n", hello(gost).body)
+      gost:wait_log("by " .. name .. "@", 5, mark)
+    end
+    assert.not_equal(200, hello(gost).http_code)
+    gost:wait_log "what is no candidate"
+    exit:stop()
+  end)
+end)
+
 describe("The dial_error hook", function()
   it("tries again as long as it is asked to", function()
     local gost = script([[
@@ -345,7 +375,7 @@ describe("A hook that fails", function()
       gost.service { addr = "127.0.0.1:0" }:on("route", print, { fail = "ajar" })
       gost.run()]]) }
     assert.not_equal(0, r.status)
-    assert.matches('on.route.fail: expected "open" or "closed", got "ajar"', r.stderr)
+    assert.matches('s%.lua:2: hook route: fail: expected "open" or "closed", got "ajar"', r.stderr)
   end)
 end)
 
