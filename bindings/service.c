@@ -231,7 +231,7 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
 
 /*
  * core.service{name=, addr=, handler={type=, metadata=}, listener={type=, metadata=, tls=}, chain=,
- *              forwarder=Hop, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
+ *              forwarder=Hop, ingress=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
  *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, on={hook=fn}} -> Service
  */
 static int l_service(lua_State *L)
@@ -252,6 +252,10 @@ static int l_service(lua_State *L)
     lua_getfield(L, 1, "listener_chain");
     struct gost_chain *there = gostL_test(L, -1, GOSTL_CHAIN);
     s->bind_router.chain = there ? gost_chain_ref(there) : NULL;
+    lua_pop(L, 1);
+    lua_getfield(L, 1, "ingress");
+    struct gost_ingress *ingress = gostL_test(L, -1, GOSTL_INGRESS);
+    s->ingress = ingress ? gost_ingress_ref(ingress) : NULL;
     lua_pop(L, 1);
     lua_getfield(L, 1, "forwarder");
     struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);

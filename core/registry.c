@@ -17,6 +17,8 @@ const struct gost_handler_kind *const gost_handler_kinds[] = {
     &gost__udp_handler,
     &gost__forward_handler,
     &gost__rtcp_handler,
+    &gost__tunnel_handler,
+    &gost__tunnel_entry_handler,
     &gost__redirect_handler,
     NULL,
 };
@@ -28,6 +30,7 @@ const struct gost_connector_kind *const gost_connector_kinds[] = {
     &gost__relay_connector,
     &gost__sni_connector,
     &gost__tcp_connector,
+    &gost__tunnel_connector,
     &gost__forward_connector,
     &gost__direct_connector,
     &gost__virtual_connector,

@@ -27,6 +27,7 @@ struct gost_request {
 };
 
 struct gost_conn;
+struct gost_endpoint; /* base/uuid.h */
 
 struct gost_conn_ops {
     /** Does the service want credentials from this client? */
@@ -74,6 +75,14 @@ struct gost_conn_ops {
      * @param[out] up  its datagrams carry addresses; the caller owns it
      */
     int (*associate)(struct gost_conn *c, const struct gost_addr *local, struct gost_packet **up);
+    /**
+     * Which tunnel does a host lead to, by the service's ingress? Its route hook and bypasses are asked
+     * first; suspends.
+     * @param request  its address may be replaced
+     * @return 1 found, 0 there is no rule, GOST_ENOTSUP (no diag) when the service has no ingress, or
+     *         another negative code with diag
+     */
+    int (*lead)(struct gost_conn *c, struct gost_request *request, struct gost_endpoint *out);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**

@@ -11,6 +11,7 @@
 #include "core/policy/auth.h"
 #include "core/policy/bypass.h"
 #include "core/policy/conn_limit.h"
+#include "core/policy/ingress.h"
 #include "core/policy/rate_limit.h"
 #include "core/policy/traffic.h"
 #include "core/proto/handler.h"
@@ -48,6 +49,7 @@ struct gost_service {
     struct gost_auther **auther; /**< any one that accepts is enough */
     size_t auther_count;
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
+    struct gost_ingress *ingress; /**< owned reference or NULL: which tunnel a host leads to */
     struct gost_hooks hooks;
     const struct gost_logger *logger;         /**< borrowed, or NULL for the default one */
     struct gost_traffic *traffic;       /**< owned reference or NULL: bytes per second */

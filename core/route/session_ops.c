@@ -362,6 +362,18 @@ static int op_associate(struct gost_conn *c, const struct gost_addr *local, stru
     return rc;
 }
 
+static int op_lead(struct gost_conn *c, struct gost_request *request, struct gost_endpoint *out)
+{
+    struct gost_session *s = gost_session_of(c);
+    int rc = gost__session_allow_packet(s, request); /* nothing is dialed here either */
+    if (rc != 0)
+        return rc;
+    if (!s->service->ingress)
+        return GOST_ENOTSUP;
+    rc = gost_ingress_find(s->service->ingress, request->addr.host, out);
+    return rc < 0 ? gost_fail_at(rc, "ingress") : rc;
+}
+
 static int op_relay_packet(struct gost_conn *c, struct gost_packet **up, bool once)
 {
     return gost__session_relay_packet(gost_session_of(c), up, once);
@@ -424,6 +436,7 @@ const struct gost_conn_ops gost__session_ops = {
     .dial_packet = op_dial_packet,
     .forward_packet = op_forward_packet,
     .associate = op_associate,
+    .lead = op_lead,
     .has_forwarder = op_has_forwarder,
     .relay = op_relay,
     .relay_packet = op_relay_packet,

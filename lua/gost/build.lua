@@ -7,6 +7,7 @@ local core = require "gost.core"
 local duration = require "gost.duration"
 local inline = require "gost.inline"
 local metadata = require "gost.metadata"
+local tunnels = require "gost.tunnels"
 
 ---@class gost.Builder
 ---@field configuration table
@@ -369,7 +370,8 @@ function Builder:service(service, on)
   end
   return core.service {
     name = service.name, addr = service.addr, shared = self.shared, logger = self:logger(service),
-    handler = { type = handler.type, metadata = handler.metadata },
+    handler = { type = handler.type, metadata = tunnels.metadata(service) },
+    ingress = tunnels.ingress(self, handler),
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
     chain = chain and self:chain(chain), listener_chain = there and self:chain(there), forwarder = self:forwarder(service),
     hosts = service.hosts and not self:function_of("hosts", service.hosts)

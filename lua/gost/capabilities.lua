@@ -5,7 +5,7 @@
 ---option in the metadata of services, hops, nodes and chains ("metadata.service.netns").
 return {
   -- objects
-  "ingresses", "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
+  "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
   "profiling", "api", "metrics",
 
   -- services
@@ -36,6 +36,7 @@ return {
   "admission.file", "admission.redis", "admission.http", "admission.plugin", "admission.reload",
   "bypass.file", "bypass.redis", "bypass.http", "bypass.plugin", "bypass.reload",
   "hostMapper.file", "hostMapper.redis", "hostMapper.http", "hostMapper.plugin", "hostMapper.reload",
+  "ingress.redis", "ingress.http", "ingress.plugin", "ingress.reload",
   "limiter.file", "limiter.redis", "limiter.http", "limiter.plugin", "limiter.reload",
   "climiter.file", "climiter.redis", "climiter.http", "climiter.plugin", "climiter.reload",
   "rlimiter.file", "rlimiter.redis", "rlimiter.http", "rlimiter.plugin", "rlimiter.reload",

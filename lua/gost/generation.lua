@@ -6,6 +6,7 @@
 local build = require "gost.build"
 local core = require "gost.core"
 local shape = require "gost.fingerprint"
+local tunnels = require "gost.tunnels"
 
 ---@class gost.Running
 ---@field object userdata
@@ -30,11 +31,13 @@ local addresses = core.dict("gost.addresses", { size = 100000 })
 ---Listeners of which there can be one only: at the far end of a chain, Unix sockets, standard input.
 local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdio = true }
 
+local SINGLE_HANDLER = { tunnel = true, entrypoint = true }
+
 ---Does it belong on one worker alone? The sessions of a tunnel are known to the worker that has them.
 local function is_single(service)
   local listener, handler = service.listener, service.handler
   local single = SINGLE[listener and listener.type]
-  return single == true or (single and listener[single] ~= nil) or (handler and handler.type) == "tunnel"
+  return single == true or (single and listener[single] ~= nil) or SINGLE_HANDLER[handler and handler.type] == true
 end
 
 local function listen_address(service, id)
@@ -50,7 +53,7 @@ end
 local function prepare(configuration, options, old)
   local new = setmetatable({ configuration = configuration, services = {}, order = {} }, Generation)
   local builder = build.new(configuration, options)
-  for _, service in ipairs(configuration.services) do
+  for _, service in ipairs(tunnels.expand(configuration.services)) do
     local mark = shape.of(configuration, service)
     local before = old and old.services[service.name]
     if new.services[service.name] then return nil, ("two services are called %q"):format(service.name) end

@@ -64,10 +64,10 @@ return function(define)
     { "aliases", "list string", "further names" },
   })
 
-  define("ingress", "Which tunnel a host name leads to", sources {
+  define("ingress", "Which tunnel a host name leads to", sources({
     { "name", "name", "its name" },
     { "rules", "list ingressRule", "the rules" },
-  }, { shorthand = "rules" })
+  }, "lua"), { shorthand = "rules" })
 
   define("ingressRule", "A host name and its tunnel", {
     { "hostname", "string", "x, .x or *.x" },

@@ -1,0 +1,132 @@
+---Services that serve reverse tunnels: their rules, and the services of their public entries.
+local core = require "gost.core"
+local inline = require "gost.inline"
+local metadata = require "gost.metadata"
+
+local tunnels = {}
+
+---Services whose tunnels are the same have the same word.
+local function pool_of(service)
+  local pool = metadata.get(service.handler.metadata, "pool")
+  return pool and pool ~= "" and pool or service.name
+end
+
+---@param text string  "host:UUID"
+local function rule_of(text)
+  local host, endpoint = tostring(text):match "^%s*([^:]*):%s*(.-)%s*$"
+  if not host then error(("tunnel: %q: expected host:UUID"):format(tostring(text)), 0) end
+  return { hostname = host, endpoint = endpoint }
+end
+
+---Rules of the option `tunnel`: a list, or a text with commas.
+local function inline_rules(value)
+  if type(value) == "string" then
+    local list = {}
+    for item in value:gmatch "[^,]+" do list[#list + 1] = item end
+    value = list
+  end
+  local rules = {}
+  for i, item in ipairs(value) do rules[i] = rule_of(item) end
+  return rules
+end
+
+local function read_file(path)
+  local file, message = io.open(path, "rb")
+  if not file then error("ingress: " .. message, 0) end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function make_ingress(_, definition)
+  if type(definition) == "function" then return core.ingress { fn = definition } end
+  return core.ingress {
+    rules = definition.rules or definition,
+    lines = definition.file and read_file(definition.file.path) or nil,
+    fn = inline.of(definition) or definition.fn,
+  }
+end
+
+---@param builder gost.Builder
+---@param handler table
+---@return userdata? ingress
+function tunnels.ingress(builder, handler)
+  if handler.type ~= "tunnel" and handler.type ~= "entrypoint" then return nil end
+  local named = metadata.get(handler.metadata, "ingress")
+  if named ~= nil and named ~= "" then return builder:get("ingresses", named, make_ingress) end
+  local rules = metadata.get(handler.metadata, "tunnel")
+  if rules == nil or rules == "" then return nil end
+  return core.ingress { rules = inline_rules(rules) }
+end
+
+---What only the control plane reads.
+local OURS = { ingress = true, tunnel = true, entrypoints = true }
+
+---The options as the core is to see them.
+---@param service table
+---@return table? metadata
+function tunnels.metadata(service)
+  local handler = service.handler
+  if handler.type ~= "tunnel" then
+    local found = handler.metadata
+    if handler.type ~= "entrypoint" then return found end
+  end
+  local out = { pool = pool_of(service) }
+  for key, value in pairs(handler.metadata or {}) do
+    if not OURS[key:lower()] then out[key] = value end
+  end
+  return out
+end
+
+---@param service table
+---@param item string|{addr: string?, ingress: any}
+local function entry(service, item, number)
+  local options = service.handler.metadata
+  local function option(key) return metadata.get(options, key) end
+  if type(item) ~= "table" then item = { addr = item } end
+  if not item.addr or item.addr == "" then return nil end
+  local own = item.ingress ~= nil and item.ingress ~= "" and item.ingress
+  return {
+    name = ("%s-entrypoint%s"):format(service.name, number > 1 and "-" .. number or ""),
+    addr = item.addr,
+    handler = {
+      type = "entrypoint",
+      metadata = {
+        pool = pool_of(service), ingress = own or option "ingress", tunnel = not own and option "tunnel" or nil,
+        readTimeout = option "entrypoint.readTimeout", idleTimeout = option "idleTimeout",
+        keepalive = option "entrypoint.keepalive",
+      },
+    },
+    listener = { type = "tcp", metadata = {} },
+    metadata = { proxyProtocol = option "entrypoint.ProxyProtocol" },
+    logger = service.logger, loggers = service.loggers,
+  }
+end
+
+---All services with those of entries behind their own.
+---@param services table[]
+---@return table[]
+function tunnels.expand(services)
+  local list = {}
+  for _, service in ipairs(services) do
+    list[#list + 1] = service
+    local options = service.handler and service.handler.type == "tunnel" and service.handler.metadata or nil
+    local items = { metadata.get(options, "entrypoint") }
+    local more = metadata.get(options, "entrypoints")
+    if type(more) == "string" then
+      for item in more:gmatch "[^,]+" do items[#items + 1] = item end
+    end
+    table.move(type(more) == "table" and more or {}, 1, type(more) == "table" and #more or 0, #items + 1, items)
+    local number = 0
+    for _, item in ipairs(items) do
+      local made = entry(service, item, number + 1)
+      if made then
+        number = number + 1
+        list[#list + 1] = made
+      end
+    end
+  end
+  return list
+end
+
+return tunnels
