@@ -42,7 +42,7 @@ static int socket_recv(struct gost_packet *p, struct gost_batch *b)
     struct udp_socket *s = self_of(p);
     if (!(s->watch.ready & GOST_READABLE))
         return GOST_WANT_READ;
-    int n = gost__udp_recv(s->watch.fd, b, !s->connected);
+    int n = gost__udp_recv(s->watch.fd, b, !s->connected, NULL);
     if (n < GOST_BATCH_MAX) /* fewer than asked for: the queue is empty, new ones bring a new edge */
         s->watch.ready &= (uint8_t)~GOST_READABLE;
     if (n == -EAGAIN || n == 0)
@@ -53,7 +53,7 @@ static int socket_recv(struct gost_packet *p, struct gost_batch *b)
 static int socket_send(struct gost_packet *p, const struct gost_datagram *d, int count)
 {
     struct udp_socket *s = self_of(p);
-    int n = gost__udp_send(s->watch.fd, d, count, &s->gso, &p->dropped);
+    int n = gost__udp_send(s->watch.fd, d, count, NULL, &s->gso, &p->dropped);
     if (n == GOST_WANT_WRITE && !s->wants_room) {
         s->wants_room = true;
         gost_watch_change(&s->watch, GOST_READABLE | GOST_WRITABLE);

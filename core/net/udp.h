@@ -43,19 +43,37 @@ int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen
                      const struct gost_socket_options *options);
 
 /**
+ * Which of this host's addresses a datagram came to, or is to come from: a socket that listens on all
+ * of them has to answer by the one that was asked.
+ */
+struct gost__udp_local {
+    sa_family_t family; /**< AF_INET, AF_INET6 (IPv4 mapped, on such a socket); AF_UNSPEC: unknown */
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+    };
+    uint32_t interface; /**< of a link-local address, else 0 */
+};
+
+/** Let a socket tell of its own addresses. */
+void gost__udp_want_local(int fd, int family);
+
+/**
  * Receive a batch.
  * @param named  fill in the sources
- * @param[out] truncated  how many were longer than GOST_DATAGRAM_MAX and left out; added to
- * @return datagrams (>= 0: all of a batch could be left out), or a negative errno
+ * @param[out] local  GOST_BATCH_MAX addresses, for a socket with gost__udp_want_local; or NULL
+ * @return datagrams (> 0), or a negative errno
  */
-int gost__udp_recv(int fd, struct gost_batch *b, bool named);
+int gost__udp_recv(int fd, struct gost_batch *b, bool named, struct gost__udp_local *local);
 
 /**
  * Send.
+ * @param local  where each comes from; datagrams with equal destinations have equal ones. Or NULL
  * @param[in,out] gso      may neighbours be sent as one? Cleared when the kernel will not
  * @param[in,out] dropped  counts those that cannot be sent
  * @return datagrams taken (> 0), or GOST_WANT_WRITE
  */
-int gost__udp_send(int fd, const struct gost_datagram *d, int count, bool *gso, uint64_t *dropped);
+int gost__udp_send(int fd, const struct gost_datagram *d, int count,
+                   const struct gost__udp_local *local, bool *gso, uint64_t *dropped);
 
 #endif

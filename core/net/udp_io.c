@@ -87,6 +87,10 @@ int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen
 struct recv_io {
     struct mmsghdr msg[GOST_BATCH_MAX];
     struct iovec iov[GOST_BATCH_MAX];
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    } control[GOST_BATCH_MAX];
 };
 
 static struct recv_io *recv_io_of(struct gost_batch *b)
@@ -105,11 +109,41 @@ static struct recv_io *recv_io_of(struct gost_batch *b)
     return io;
 }
 
-static void name_sources(struct gost_batch *b, struct recv_io *io, bool named)
+static void prepare_recv(struct gost_batch *b, struct recv_io *io, bool named, bool local)
 {
     for (int i = 0; i < GOST_BATCH_MAX; i++) {
-        io->msg[i].msg_hdr.msg_name = named ? &b->addr[i] : NULL;
-        io->msg[i].msg_hdr.msg_namelen = named ? sizeof(b->addr[i]) : 0;
+        struct msghdr *m = &io->msg[i].msg_hdr;
+        m->msg_name = named ? &b->addr[i] : NULL;
+        m->msg_namelen = named ? sizeof(b->addr[i]) : 0;
+        m->msg_control = local ? &io->control[i] : NULL;
+        m->msg_controllen = local ? sizeof(io->control[i].room) : 0;
+    }
+}
+
+void gost__udp_want_local(int fd, int family)
+{
+    if (family == AF_INET6)
+        set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    else
+        set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+static void take_local(struct msghdr *m, struct gost__udp_local *local)
+{
+    local->family = AF_UNSPEC;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            *local = (struct gost__udp_local){.family = AF_INET, .v4 = info.ipi_spec_dst};
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            bool link = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr);
+            *local = (struct gost__udp_local){.family = AF_INET6,
+                                              .v6 = info.ipi6_addr,
+                                              .interface = link ? info.ipi6_ifindex : 0};
+        }
     }
 }
 
@@ -122,11 +156,11 @@ static bool is_report(int error)
            error == EPERM || error == ETIMEDOUT || error == ENONET;
 }
 
-int gost__udp_recv(int fd, struct gost_batch *b, bool named)
+int gost__udp_recv(int fd, struct gost_batch *b, bool named, struct gost__udp_local *local)
 {
     struct recv_io *io = recv_io_of(b);
     int n;
-    name_sources(b, io, named);
+    prepare_recv(b, io, named, local);
     for (int tries = 0;; tries++) {
         n = recvmmsg(fd, io->msg, GOST_BATCH_MAX, MSG_DONTWAIT, NULL);
         if (n >= 0)
@@ -138,6 +172,8 @@ int gost__udp_recv(int fd, struct gost_batch *b, bool named)
         b->d[i] = (struct gost_datagram){.data = gost_batch_room(b, i),
                                          .len = io->msg[i].msg_len,
                                          .addr = named ? &b->addr[i] : NULL};
+    for (int i = 0; local && i < n; i++)
+        take_local(&io->msg[i].msg_hdr, &local[i]);
     return n;
 }
 
@@ -150,7 +186,7 @@ struct send_io {
     int count[GOST_BATCH_MAX]; /* datagrams of each message */
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(uint16_t))];
+        char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
     } control[GOST_BATCH_MAX];
 };
 
@@ -192,19 +228,33 @@ static size_t put_iov(struct iovec *iov, const struct gost_datagram *d)
     return n;
 }
 
-static void put_segment_size(struct msghdr *m, size_t slot, uint16_t size)
+/* Append one control message. */
+static void put_control(struct msghdr *m, char *room, int level, int type, const void *data,
+                        size_t n)
 {
-    m->msg_control = &out.control[slot];
-    m->msg_controllen = sizeof(out.control[slot].room);
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    c->cmsg_level = IPPROTO_UDP;
-    c->cmsg_type = UDP_SEGMENT;
-    c->cmsg_len = CMSG_LEN(sizeof(size));
-    memcpy(CMSG_DATA(c), &size, sizeof(size));
+    struct cmsghdr *c = (struct cmsghdr *)(void *)(room + m->msg_controllen);
+    memset(c, 0, CMSG_SPACE(n));
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(n);
+    memcpy(CMSG_DATA(c), data, n);
+    m->msg_control = room;
+    m->msg_controllen += CMSG_SPACE(n);
+}
+
+static void put_local(struct msghdr *m, char *room, const struct gost__udp_local *local)
+{
+    struct in_pktinfo v4 = {.ipi_spec_dst = local->v4};
+    struct in6_pktinfo v6 = {.ipi6_addr = local->v6, .ipi6_ifindex = local->interface};
+    if (local->family == AF_INET)
+        put_control(m, room, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
+    else if (local->family == AF_INET6)
+        put_control(m, room, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
 }
 
 /* Fill in `out`. @return messages */
-static unsigned prepare_messages(const struct gost_datagram *d, int count, bool gso)
+static unsigned prepare_messages(const struct gost_datagram *d, int count,
+                                 const struct gost__udp_local *local, bool gso)
 {
     struct iovec *iov = out.iov;
     unsigned messages = 0;
@@ -219,8 +269,11 @@ static unsigned prepare_messages(const struct gost_datagram *d, int count, bool 
             m->msg_iovlen += used;
             iov += used;
         }
+        uint16_t size = (uint16_t)size_of(&d[i]);
+        if (local)
+            put_local(m, out.control[messages].room, &local[i]);
         if (n > 1)
-            put_segment_size(m, messages, (uint16_t)size_of(&d[i]));
+            put_control(m, out.control[messages].room, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
         out.count[messages] = n;
         i += n;
     }
@@ -243,7 +296,8 @@ static int give_up(unsigned message, bool *gso, bool *reported, uint64_t *droppe
     return 1;
 }
 
-int gost__udp_send(int fd, const struct gost_datagram *d, int count, bool *gso, uint64_t *dropped)
+int gost__udp_send(int fd, const struct gost_datagram *d, int count,
+                   const struct gost__udp_local *local, bool *gso, uint64_t *dropped)
 {
     int done = 0;
     bool reported = false;
@@ -257,7 +311,7 @@ int gost__udp_send(int fd, const struct gost_datagram *d, int count, bool *gso, 
         for (int i = 1; i < part; i++)
             if (d[done + i].name && !d[done + i].addr)
                 part = i;
-        unsigned messages = prepare_messages(d + done, part, *gso);
+        unsigned messages = prepare_messages(d + done, part, local ? local + done : NULL, *gso);
         int sent = sendmmsg(fd, out.msg, messages, MSG_DONTWAIT | MSG_NOSIGNAL);
         for (int i = 0; i < sent; i++)
             done += out.count[i];

@@ -26,6 +26,7 @@ struct gost_udp_session {
     struct gost_packet base;
     struct gost_udp_sessions *owner; /* a reference */
     struct gost_udp_entry entry;
+    struct gost__udp_local local; /* which of our addresses the peer knows */
     struct gost_list ready;      /* in owner->ready */
     struct gost_waker *waker[2]; /* by enum gost_side */
     int16_t first, last;         /* its datagrams in owner->in; -1: none */
@@ -54,6 +55,7 @@ static void owner_unref(struct gost_udp_sessions *u)
         gost_batch_give(u->out);
     gost_watch_stop(&u->watch, true);
     gost_udp_table_destroy(&u->table);
+    free(u->local);
     free(u);
 }
 
@@ -139,6 +141,12 @@ static int session_recv(struct gost_packet *p, struct gost_batch *b)
     return n;
 }
 
+/* The local addresses of what goes out, behind those of what came in. */
+static struct gost__udp_local *out_local(struct gost_udp_sessions *u, int i)
+{
+    return u->local ? u->local + GOST_BATCH_MAX + i : NULL;
+}
+
 static void out_flush(struct gost_udp_sessions *u)
 {
     struct gost_batch *b = u->out;
@@ -146,7 +154,8 @@ static void out_flush(struct gost_udp_sessions *u)
         return;
     int done = 0;
     while (done < u->out_count) {
-        int n = gost__udp_send(u->watch.fd, b->d + done, u->out_count - done, &u->gso, &u->dropped);
+        int n = gost__udp_send(u->watch.fd, b->d + done, u->out_count - done, out_local(u, done),
+                               &u->gso, &u->dropped);
         if (n < 0) { /* the device is behind: datagrams are lost, as they would be further on */
             u->dropped += (uint64_t)(u->out_count - done);
             break;
@@ -179,6 +188,8 @@ static void out_put(struct gost_udp_session *s, const struct gost_datagram *d)
     int i = u->out_count++;
     uint8_t *room = b->room + u->out_bytes;
     b->addr[i] = s->entry.addr; /* the session may be gone by then */
+    if (u->local)
+        *out_local(u, i) = s->local;
     b->d[i] = (struct gost_datagram){.data = room, .len = (uint32_t)len, .addr = &b->addr[i]};
     if (d->head_len > 0)
         memcpy(room, d->head, d->head_len);
@@ -207,12 +218,22 @@ static void session_set_waker(struct gost_packet *p, enum gost_side side, struct
     s->waker[side] = w;
 }
 
+static void local_address(const struct gost_udp_session *s, union gost_sockaddr *out)
+{
+    *out = s->owner->addr;
+    if (s->local.family == AF_INET && out->sa.sa_family == AF_INET)
+        out->v4.sin_addr = s->local.v4;
+    else if (s->local.family == AF_INET6 && out->sa.sa_family == AF_INET6)
+        out->v6.sin6_addr = s->local.v6;
+    gost_sockaddr_unmap(out);
+}
+
 static int session_query(struct gost_packet *p, enum gost_query what, void *out)
 {
     struct gost_udp_session *s = self_of(p);
     switch (what) {
     case GOST_QUERY_LOCAL_ADDR:
-        *(union gost_sockaddr *)out = s->owner->addr;
+        local_address(s, out);
         return 0;
     case GOST_QUERY_PEER_ADDR:
         *(union gost_sockaddr *)out = s->entry.addr;
@@ -328,6 +349,8 @@ static void sort_batch(struct gost_udp_sessions *u, int count)
             continue;
         }
         u->next[i] = -1;
+        if (u->local)
+            s->local = u->local[i];
         if (s->first < 0) {
             s->first = (int16_t)i;
             gost_list_add(&u->ready, &s->ready);
@@ -368,7 +391,7 @@ static void dispatch(struct gost_udp_sessions *u)
     u->refs++;
     for (int round = 0; round < ROUNDS && n == GOST_BATCH_MAX; round++) {
         u->in = gost_batch_take();
-        n = gost__udp_recv(u->watch.fd, u->in, true);
+        n = gost__udp_recv(u->watch.fd, u->in, true, u->local);
         if (n > 0) {
             sort_batch(u, n);
             wake_readers(u);
@@ -392,6 +415,25 @@ static void on_again(struct gost_task *t)
     dispatch(gost_container_of(t, struct gost_udp_sessions, again));
 }
 
+static bool is_wildcard(const union gost_sockaddr *addr)
+{
+    if (addr->sa.sa_family == AF_INET)
+        return addr->v4.sin_addr.s_addr == htonl(INADDR_ANY);
+    return IN6_IS_ADDR_UNSPECIFIED(&addr->v6.sin6_addr);
+}
+
+/* Answers are to come from the address that was asked, so it has to be known. */
+static int watch_local(struct gost_udp_sessions *u, int fd)
+{
+    if (!is_wildcard(&u->addr))
+        return 0;
+    u->local = calloc(2 * GOST_BATCH_MAX, sizeof(*u->local));
+    if (!u->local)
+        return GOST_ENOMEM;
+    gost__udp_want_local(fd, u->addr.sa.sa_family);
+    return 0;
+}
+
 int gost_udp_sessions_new(const union gost_sockaddr *addr,
                           const struct gost_socket_options *options,
                           const struct gost_udp_limits *limits, struct gost_udp_sessions **out)
@@ -407,9 +449,12 @@ int gost_udp_sessions_new(const union gost_sockaddr *addr,
     }
     int rc = getsockname(fd, &u->addr.sa, &len) < 0 ? -errno : 0;
     if (rc == 0)
+        rc = watch_local(u, fd);
+    if (rc == 0)
         rc = gost_watch_start_for(&u->watch, fd, GOST_READABLE, on_ready);
     if (rc != 0) {
         close(fd);
+        free(u->local);
         free(u);
         return gost_fail_code(rc);
     }

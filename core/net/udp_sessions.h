@@ -24,6 +24,7 @@ struct gost_udp_limits {
 };
 
 struct gost_udp_session;
+struct gost__udp_local;
 
 struct gost_udp_sessions {
     uint32_t refs; /**< one of the listener, one of each session, one of a dispatch */
@@ -35,6 +36,7 @@ struct gost_udp_sessions {
     struct gost_list ready;  /**< sessions with datagrams in `in`, while that is dispatched */
     struct gost_batch *in;   /**< the batch being dispatched, or NULL */
     int16_t next[GOST_BATCH_MAX]; /**< the datagram of the same session behind each of `in`; -1: none */
+    struct gost__udp_local *local; /**< of `in`, then of `out`, if it listens on all addresses; or NULL */
     struct gost_batch *out;  /**< what is to be sent this turn, or NULL */
     int out_count;
     size_t out_bytes;

@@ -20,6 +20,13 @@ static void forward_connect(struct forward *f, struct gost_packet **p)
     gost_packet_pump_start(&t->pump, p, &up, NULL, NULL, f->idle_ms, f->once, udp_tunnel_done);
 }
 
+static void on_session_any(struct gost_udp_sessions *u, struct gost_packet **p,
+                           const union gost_sockaddr *peer)
+{
+    (void)peer;
+    forward_connect(u->user, p);
+}
+
 static void on_session(struct gost_udp_sessions *u, struct gost_packet **p,
                        const union gost_sockaddr *peer)
 {
@@ -398,6 +405,37 @@ NET_TEST(when_the_listener_closes_open_questions_are_answered)
     close(a);
     close(b);
     close(c);
+}
+
+/* A client that hears only the address that it asked, on a host with several. */
+static void answers_from(const char *listen, const char *asked)
+{
+    union gost_sockaddr any, to;
+    struct forward f;
+    memset(&f, 0, sizeof(f));
+    udp_echo_start(&f.echo);
+    gost_ip_parse(listen, 0, &any);
+    CHECK_INT(gost_udp_sessions_new(&any, NULL, &udp_limits, &f.u), 0);
+    f.u->on_session = on_session_any;
+    f.u->user = &f;
+    gost_ip_parse(asked, gost_sockaddr_port(&f.u->addr), &to);
+    int fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CHECK_INT(connect(fd, &to.sa, gost_sockaddr_len(&to)), 0);
+    UDP_SEND(fd, "one");
+    UDP_EXPECT(fd, "<one>");
+    for (int i = 0; i < 5; i++)
+        UDP_SEND(fd, "many");
+    for (int i = 0; i < 5; i++)
+        UDP_EXPECT(fd, "<many>");
+    forward_stop(&f);
+    close(fd);
+}
+
+NET_TEST(answers_come_from_the_address_that_was_asked)
+{
+    answers_from("0.0.0.0", "127.0.0.5");
+    answers_from("::", "127.0.0.5");
+    answers_from("::", "::1");
 }
 
 RUN_TESTS()
