@@ -224,6 +224,8 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
         return rc;
     }
     listener->proxy_protocol = gostL_field_int(L, 1, "proxy_protocol", 0) > 0;
+    listener->socket.claim =
+        !listener->socket.reuseport && gostL_field_bool(L, 1, "claim", false);
     listener->socket.reuseport = listener->socket.reuseport || gostL_field_bool(L, 1, "shared", false);
     rc = gost_service_new(name, listener, handler, out);
     return rc == 0 ? add_delegates(L, handler_at, *out) : rc;
@@ -232,7 +234,8 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
 /*
  * core.service{name=, addr=, handler={type=, metadata=}, listener={type=, metadata=, tls=}, chain=,
  *              forwarder=Hop, ingress=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
- *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, on={hook=fn}} -> Service
+ *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, claim=,
+ *              on={hook=fn}} -> Service
  */
 static int l_service(lua_State *L)
 {

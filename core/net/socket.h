@@ -16,6 +16,7 @@ struct gost_socket_options {
     int mark;                   /**< SO_MARK; 0: none */
     const char *interface;      /**< outgoing: interface name or local IP; NULL: none */
     bool reuseport;             /**< listening: share the port with the other workers */
+    bool claim;                 /**< with reuseport: as the first; others must not have it yet */
     bool transparent;           /**< IP_TRANSPARENT */
     bool v6only;                /**< listening on "::": do not take IPv4 as well */
 };

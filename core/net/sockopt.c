@@ -152,6 +152,7 @@ int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_sock
 {
     char text[GOST_HOSTPORT_MAX];
     int family = addr->sa.sa_family;
+    bool claim = o && o->reuseport && o->claim && family != AF_UNIX;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return gost_fail(-errno, "socket: %s", gost_strerror(-errno));
@@ -160,7 +161,7 @@ int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_sock
     } else {
         set_tcp(fd, o); /* accepted sockets inherit these, so they cost nothing per connection */
         set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-        set_int(fd, SOL_SOCKET, SO_REUSEPORT, o && o->reuseport);
+        set_int(fd, SOL_SOCKET, SO_REUSEPORT, o && o->reuseport && !claim);
     }
     if (family == AF_INET6)
         set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, o && o->v6only);
@@ -170,9 +171,12 @@ int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_sock
         return gost_fail(rc, "listen on %s: IP_TRANSPARENT: %s", gost_sockaddr_format(addr, text),
                          gost_strerror(rc));
     }
-    if (bind(fd, &addr->sa, gost_sockaddr_len(addr)) == 0 && listen(fd, backlog) == 0)
+    int rc = bind(fd, &addr->sa, gost_sockaddr_len(addr));
+    if (rc == 0 && claim) /* whoever had the port would have shared it, had we said so before */
+        set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (rc == 0 && listen(fd, backlog) == 0)
         return fd;
-    int rc = -errno;
+    rc = -errno;
     close(fd);
     return gost_fail(rc, "listen on %s: %s", gost_sockaddr_format(addr, text), gost_strerror(rc));
 }

@@ -13,6 +13,7 @@ local tunnels = require "gost.tunnels"
 ---@field configuration table
 ---@field scope string                  prefix of names that workers share
 ---@field shared boolean                listeners share their ports with other workers
+---@field claim boolean                 but with nobody who has them already
 ---@field made table<string, table<any, userdata>>   by list, then by name or definition
 local Builder = {}
 Builder.__index = Builder
@@ -24,12 +25,12 @@ local function milliseconds(seconds)
 end
 
 ---@param configuration table
----@param options? { shared?: boolean }
+---@param options? { shared?: boolean, claim?: boolean }
 ---@return gost.Builder
 function build.new(configuration, options)
   return setmetatable({
     configuration = configuration,
-    shared = options and options.shared or false,
+    shared = options and options.shared or false, claim = options and options.claim or false,
     made = {},
   }, Builder)
 end
@@ -369,7 +370,8 @@ function Builder:service(service, on)
     error(("handler %s of service %s cannot ask for credentials"):format(handler.type, service.name), 0)
   end
   return core.service {
-    name = service.name, addr = service.addr, shared = self.shared, logger = self:logger(service),
+    name = service.name, addr = service.addr, shared = self.shared, claim = self.claim,
+    logger = self:logger(service),
     handler = { type = handler.type, metadata = tunnels.metadata(service) },
     ingress = tunnels.ingress(self, handler),
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },

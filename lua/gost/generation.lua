@@ -46,7 +46,7 @@ local function listen_address(service, id)
 end
 
 ---@param configuration table
----@param options { shared: boolean, id: integer }
+---@param options { shared: boolean, claim: boolean, id: integer }
 ---@param old? gost.Generation
 ---@return gost.Generation? new   built, not started
 ---@return string? message
@@ -186,7 +186,7 @@ end
 
 ---Build and start a configuration beside what runs now, then let go of the rest.
 ---@param configuration table
----@param options { shared: boolean, id: integer }
+---@param options { shared: boolean, claim: boolean, id: integer }
 ---@param old? gost.Generation
 ---@return gost.Generation? new
 ---@return string? message   the old one runs on, unchanged

@@ -16,7 +16,8 @@ local draining = false
 
 local function options()
   local id, count = core.worker()
-  return { id = id, shared = handed:get "shared" or count > 1 }
+  -- What runs already may have passed its sockets to other workers, which give them up later.
+  return { id = id, shared = handed:get "shared" or count > 1, claim = id == 0 and not current }
 end
 
 local DATAGRAM = { udp = true }
