@@ -24,6 +24,7 @@ local REPORTS = {
 ---@field status? "exit"|"signal" how it ended; nil while it runs
 ---@field code? integer exit status or signal number
 ---@field stdin? integer descriptor, with `stdin = "pipe"`
+---@field asked? boolean to end
 ---@field exits_cleanly boolean `stop` fails unless it exits with status 0
 local Process = {}
 Process.__index = Process
@@ -222,11 +223,19 @@ function Process:terminate()
   forget(self)
 end
 
+---Asks it to end, once.
+local function ask(self)
+  if not self.asked then
+    self.asked = true
+    self:close_stdin()
+    self:kill "TERM"
+  end
+end
+
 ---TERM, then KILL; fails on a sanitizer report, a crash, or when a program that should exit cleanly did not.
 ---@param seconds? number to exit in (default 10)
 function Process:stop(seconds)
-  self:close_stdin()
-  self:kill "TERM"
+  ask(self)
   local forced = self:wait(seconds or 10) == nil
   if forced then
     self:kill "KILL"
@@ -318,6 +327,11 @@ end
 ---Stops all that still runs, newest first; fails with every complaint.
 function Process.stop_all()
   local complaints = {}
+  for i = #running, 1, -1 do -- all together, or one would wait for connections that another holds open
+    if running[i].exits_cleanly then
+      ask(running[i])
+    end
+  end
   for i = #running, 1, -1 do
     local ok, complaint = pcall(running[i].stop, running[i])
     if not ok then
