@@ -17,6 +17,7 @@ void gost_rule_delete(struct gost_rule *r)
         gost__regex_delete(r->test[i].regex);
         gost_cidrs_destroy(&r->test[i].net);
         free(r->test[i].text);
+        free(r->test[i].key);
     }
     free(r->test);
     free(r->step);
@@ -56,7 +57,9 @@ int gost__rule_prepare(struct gost__rule_test *t)
         return t->text[0] == '/' ? 0 : gost_fail(GOST_ECONFIG, "a path begins with /");
     case RULE_HOST_REGEXP:
     case RULE_PATH_REGEXP:
-        return gost__regex_new(t->text, t->len, &t->regex);
+    case RULE_HEADER_REGEXP:
+    case RULE_QUERY_REGEXP:
+        return t->text ? gost__regex_new(t->text, t->len, &t->regex) : 0;
     default:
         return 0;
     }
@@ -115,6 +118,12 @@ static int test(struct gost__rule_test *t, const struct gost_rule_facts *f)
         return path >= t->len && memcmp(f->path, t->text, t->len) == 0;
     case RULE_PATH_REGEXP:
         return path > 0 ? gost__regex_find(t->regex, f->path, path) : 0;
+    case RULE_HEADER:
+    case RULE_HEADER_REGEXP:
+        return gost__rule_header(t, f->head);
+    case RULE_QUERY:
+    case RULE_QUERY_REGEXP:
+        return gost__rule_query(t, f->head);
     default:
         return 0;
     }

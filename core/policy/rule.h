@@ -7,14 +7,19 @@
  *   ClientIP(address or network)   Network(prefix)       Proto(name)     Method(name)
  *   Host(name)                     HostRegexp(pattern)   Path(/path)     PathPrefix(/path)
  *   PathRegexp(pattern)
+ *   Header(name)           Header(name, value)           Header(name, compare, number)
+ *   HeaderRegexp(name)     HeaderRegexp(name, pattern)
+ *   Query(key) and QueryRegexp(key), likewise
  *
  * Host takes ".name" and "*.name" for everything below that name. Patterns are Perl-like, found
- * anywhere. What is not known of a request makes the functions that ask for it false.
+ * anywhere. One header or parameter that fits is enough; to compare there are gt, ge, lt, le, eq and
+ * ne. What is not known of a request makes the functions that ask for it false.
  */
 #ifndef GOST_POLICY_RULE_H
 #define GOST_POLICY_RULE_H
 
 #include "core/base/addr.h"
+#include "core/codec/http1.h"
 
 enum {
     GOST_RULE_MAX = 16 * 1024, /**< bytes of a rule; longer is refused */
@@ -29,6 +34,7 @@ struct gost_rule_facts {
     const char *host;     /**< without port */
     const char *method;   /**< of HTTP */
     const char *path;     /**< of HTTP; a query behind it is not looked at */
+    const struct gost_http1 *head; /**< of HTTP: where Header and Query look */
 };
 
 struct gost_rule;

@@ -20,14 +20,25 @@ enum gost__rule_fn {
     RULE_PATH,
     RULE_PATH_PREFIX,
     RULE_PATH_REGEXP,
+    RULE_HEADER,
+    RULE_HEADER_REGEXP,
+    RULE_QUERY,
+    RULE_QUERY_REGEXP,
     RULE_LATER, /**< known to GOST, not here */
 };
 
-/** One function with its argument. */
+enum { RULE_ARGUMENTS = 3 };
+
+enum gost__rule_compare { RULE_GT = 1, RULE_GE, RULE_LT, RULE_LE, RULE_EQ, RULE_NE };
+
+/** One function with its arguments. */
 struct gost__rule_test {
     enum gost__rule_fn fn;
-    char *text;                /**< NUL-terminated, without NUL inside */
+    char *key;                 /**< of a header or parameter; else NULL */
+    char *text;                /**< NUL-terminated, without NUL inside; NULL: any value */
     size_t len;                /**< bytes of text */
+    enum gost__rule_compare compare; /**< 0: none; else with `number` */
+    double number;
     struct gost_cidrs net;     /**< CLIENT_IP only */
     struct gost__regex *regex; /**< of the patterns only */
 };
@@ -47,6 +58,13 @@ struct gost_rule {
 
 /** Get a test ready whose fn and text are set. @return 0, GOST_ECONFIG with diag, GOST_ENOMEM */
 int gost__rule_prepare(struct gost__rule_test *t);
+
+/** Does a header or a parameter of the query fit? @return 1, 0 or a negative code */
+int gost__rule_header(const struct gost__rule_test *t, const struct gost_http1 *head);
+int gost__rule_query(const struct gost__rule_test *t, const struct gost_http1 *head);
+
+/** Read "gt" and so on, and the number, which is t->text. @return 0 or GOST_ECONFIG with diag */
+int gost__rule_comparison(struct gost__rule_test *t, const char *word);
 
 /** @return 0 or GOST_ECONFIG with diag */
 int gost__regex_new(const char *pattern, size_t n, struct gost__regex **out);

@@ -16,19 +16,28 @@ struct parser {
     int depth;
 };
 
-static const struct {
+static const struct function {
     const char *name;
     enum gost__rule_fn fn;
+    size_t arguments; /* how many it takes at most; at least one */
 } functions[] = {
-    {"ClientIP", RULE_CLIENT_IP},    {"Network", RULE_NETWORK},
-    {"Proto", RULE_PROTO},           {"Method", RULE_METHOD},
-    {"Host", RULE_HOST},             {"HostRegexp", RULE_HOST_REGEXP},
-    {"Path", RULE_PATH},             {"PathPrefix", RULE_PATH_PREFIX},
-    {"PathRegexp", RULE_PATH_REGEXP}, {"Header", RULE_LATER},
-    {"HeaderRegexp", RULE_LATER},    {"Query", RULE_LATER},
-    {"QueryRegexp", RULE_LATER},     {"BodyRegexp", RULE_LATER},
-    {"BodyJSON", RULE_LATER},        {"Admission", RULE_LATER},
-    {"Bypass", RULE_LATER},
+    {"ClientIP", RULE_CLIENT_IP, 1},
+    {"Network", RULE_NETWORK, 1},
+    {"Proto", RULE_PROTO, 1},
+    {"Method", RULE_METHOD, 1},
+    {"Host", RULE_HOST, 1},
+    {"HostRegexp", RULE_HOST_REGEXP, 1},
+    {"Path", RULE_PATH, 1},
+    {"PathPrefix", RULE_PATH_PREFIX, 1},
+    {"PathRegexp", RULE_PATH_REGEXP, 1},
+    {"Header", RULE_HEADER, 3},
+    {"HeaderRegexp", RULE_HEADER_REGEXP, 2},
+    {"Query", RULE_QUERY, 3},
+    {"QueryRegexp", RULE_QUERY_REGEXP, 2},
+    {"BodyRegexp", RULE_LATER, 0},
+    {"BodyJSON", RULE_LATER, 0},
+    {"Admission", RULE_LATER, 0},
+    {"Bypass", RULE_LATER, 0},
 };
 
 static int wrong(const struct parser *ps, const char *at, const char *words)
@@ -162,42 +171,70 @@ static int parse_text(struct parser *ps, struct gost_buf *b)
     return rc;
 }
 
-static int add_test(struct parser *ps, enum gost__rule_fn fn, const struct gost_buf *b,
-                    const char *at)
+/* The arguments as they were written: texts of ours, which a test takes over. */
+struct arguments {
+    char *text[RULE_ARGUMENTS];
+    size_t len[RULE_ARGUMENTS], count;
+};
+
+static int add_test(struct parser *ps, enum gost__rule_fn fn, struct arguments *a, const char *at)
 {
     struct gost_rule *r = ps->rule;
     struct gost__rule_test *t = grow(r->test, r->tests, sizeof(*t));
+    size_t last = a->count - 1;
     if (!t)
         return gost_fail_code(GOST_ENOMEM);
     r->test = t;
     t += r->tests++;
     t->fn = fn;
     gost_cidrs_create(&t->net);
-    t->text = strndup((const char *)b->data, b->len);
-    t->len = b->len;
-    if (!t->text)
-        return gost_fail_code(GOST_ENOMEM);
-    int rc = gost__rule_prepare(t);
+    if (fn >= RULE_HEADER) {
+        t->key = a->text[0];
+        a->text[0] = NULL;
+    }
+    if (a->text[last]) {
+        t->text = a->text[last];
+        t->len = a->len[last];
+        a->text[last] = NULL;
+    }
+    int rc = last == 2 ? gost__rule_comparison(t, a->text[1]) : gost__rule_prepare(t);
     if (rc != 0)
         return gost_fail_at(rc, "column %zu", (size_t)(at - ps->text) + 1);
     return put(ps, RULE_TEST, r->tests - 1);
 }
 
-/* The argument of a function and the closing parenthesis. */
-static int parse_argument(struct parser *ps, enum gost__rule_fn fn)
+static int parse_argument(struct parser *ps, struct arguments *a)
 {
     struct gost_buf b;
     gost_buf_create(&b, GOST_RULE_MAX * 4);
-    skip_blanks(ps);
-    const char *at = ps->p;
     int rc = parse_text(ps, &b);
-    if (rc == 0) {
-        take(ps, ",");
-        rc = take(ps, ")") ? 0 : wrong(ps, ps->p, "a ) is due: the function takes one argument");
-    }
+    if (rc == 0 && !(a->text[a->count] = strndup((const char *)b.data, b.len)))
+        rc = gost_fail_code(GOST_ENOMEM);
     if (rc == 0)
-        rc = add_test(ps, fn, &b, at);
+        a->len[a->count++] = b.len;
     gost_buf_destroy(&b);
+    return rc;
+}
+
+/* The arguments of a function and the closing parenthesis. */
+static int parse_arguments(struct parser *ps, const struct function *f)
+{
+    struct arguments a = {.count = 0};
+    const char *at = ps->p; /* of the last one */
+    int rc = 0;
+    do {
+        skip_blanks(ps);
+        at = ps->p;
+        rc = parse_argument(ps, &a);
+    } while (rc == 0 && take(ps, ",") && (skip_blanks(ps), ps->p < ps->end && *ps->p != ')') &&
+             a.count < f->arguments);
+    if (rc == 0 && !take(ps, ")"))
+        rc = wrong(ps, ps->p, f->arguments == 1 ? "a ) is due: the function takes one argument"
+                                                : "a ) is due");
+    if (rc == 0)
+        rc = add_test(ps, f->fn, &a, at);
+    for (size_t i = 0; i < RULE_ARGUMENTS; i++)
+        free(a.text[i]);
     return rc;
 }
 
@@ -222,7 +259,7 @@ static int parse_call(struct parser *ps)
                              (size_t)(name - ps->text) + 1, functions[i].name);
         if (!take(ps, "("))
             return wrong(ps, ps->p, "a ( is due");
-        return parse_argument(ps, functions[i].fn);
+        return parse_arguments(ps, &functions[i]);
     }
     return gost_fail(GOST_ECONFIG, "column %zu: there is no function %.*s",
                      (size_t)(name - ps->text) + 1, (int)(n < 40 ? n : 40), name);

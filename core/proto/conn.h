@@ -11,6 +11,8 @@
 #include "core/base/log.h"
 #include "core/net/packet.h"
 
+struct gost_http1;
+
 enum gost_network { GOST_TCP, GOST_UDP, GOST_UNIX };
 
 /** "tcp", "udp", "unix". */
@@ -23,6 +25,7 @@ struct gost_request {
     const char *protocol;  /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
     const char *path;      /**< the HTTP path, when a handler knows; or NULL */
     const char *method;    /**< the HTTP method, when a handler knows; or NULL */
+    const struct gost_http1 *head; /**< the HTTP request, when a handler knows; or NULL */
     bool hash_host;        /**< the hash strategy goes by the target's host, not by the client */
 };
 

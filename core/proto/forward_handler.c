@@ -97,8 +97,7 @@ static int dial_sniffed(const struct forward_settings *s, struct gost_conn *c,
         rc = dial(c, &look->request, up);
     if (rc != 0 && rc != GOST_ECANCELED && look->http1)
         apologize(c, rc);
-    free(look->path);
-    free(look);
+    gost__forward_look_delete(look);
     return rc;
 }
 

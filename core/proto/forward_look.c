@@ -22,6 +22,15 @@ uint16_t gost__forward_port(const char *protocol)
     return 0;
 }
 
+void gost__forward_look_delete(struct gost__forward_look *look)
+{
+    if (!look)
+        return;
+    free(look->bytes);
+    free(look->path);
+    free(look);
+}
+
 /* A hello that cannot be read, or names no server, is the node's affair. */
 static ssize_t look_tls(struct gost__forward_look *look, const uint8_t *p, size_t n)
 {
@@ -78,18 +87,32 @@ static int find_host(const struct gost_http1 *head, struct gost_addr *addr, stru
     return rc;
 }
 
+/* The head as it is, in memory that stays: the reader's bytes go on to the node. */
+static ssize_t keep_head(struct gost__forward_look *look, const uint8_t *p, size_t n)
+{
+    look->bytes = malloc(n);
+    if (!look->bytes)
+        return gost_fail_code(GOST_ENOMEM);
+    memcpy(look->bytes, p, n);
+    ssize_t rc = gost_http1_request_decode(&look->head, look->bytes, n);
+    look->request.head = &look->head;
+    if (rc > 0 && gost_slice_copy(look->head.method, look->method, sizeof(look->method)))
+        look->request.method = look->method;
+    return rc;
+}
+
 static ssize_t look_http(struct gost__forward_look *look, const uint8_t *p, size_t n)
 {
-    struct gost_http1 head;
     struct gost_slice path;
     look->http1 = n < 4 || memcmp(p, "PRI ", 4) != 0;
     if (!look->http1)
         return (ssize_t)n; /* HTTP/2: its hosts are compressed */
-    ssize_t rc = gost_http1_request_decode(&head, p, n);
-    if (rc > 0 && find_host(&head, &look->request.addr, &path) != 0)
+    ssize_t rc = gost_http1_request_decode(&look->head, p, n);
+    if (rc <= 0)
+        return rc;
+    rc = keep_head(look, p, (size_t)rc);
+    if (rc > 0 && find_host(&look->head, &look->request.addr, &path) != 0)
         return GOST_EPROTO;
-    if (rc > 0 && gost_slice_copy(head.method, look->method, sizeof(look->method)))
-        look->request.method = look->method;
     if (rc > 0 && path.p) {
         look->path = path.n ? decode_path(path) : strdup("/");
         look->request.path = look->path;

@@ -5,14 +5,17 @@
 #ifndef GOST_PROTO_FORWARD_LOOK_H
 #define GOST_PROTO_FORWARD_LOOK_H
 
+#include "core/codec/http1.h"
 #include "core/proto/conn.h"
 
 /** What was found; zeroed: nothing yet. */
 struct gost__forward_look {
     struct gost_request request; /**< points into the rest */
     char method[33];
-    char *path; /**< percent-decoded, without the query; or NULL */
-    bool http1; /**< the client understands an answer of HTTP/1 */
+    struct gost_http1 head;
+    uint8_t *bytes; /**< what `head` points into; or NULL */
+    char *path;     /**< percent-decoded, without the query; or NULL */
+    bool http1;     /**< the client understands an answer of HTTP/1 */
 };
 
 /**
@@ -26,6 +29,9 @@ struct gost__forward_look {
  */
 int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, int64_t silence,
                        int64_t patience);
+
+/** Free what was found. NULL is fine. */
+void gost__forward_look_delete(struct gost__forward_look *look);
 
 /** The port of those that `protocol` is spoken with when nobody names one; 0: there is none. */
 uint16_t gost__forward_port(const char *protocol);

@@ -92,6 +92,7 @@ static bool rule_fits(const struct gost_node *n, const struct gost_conn *c,
         .host = r->addr.host,
         .method = r->method,
         .path = r->path,
+        .head = r->head,
     };
     return gost_rule_matches(n->rule, &facts);
 }

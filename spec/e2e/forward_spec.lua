@@ -116,15 +116,23 @@ describe("Forwarding to several nodes", function()
 - name: api
   addr: "%s"
   matcher: {rule: "Host(`a.test`) && PathPrefix(`/status`) && !Method(`POST`)"}
+- name: header
+  addr: "%s"
+  matcher: {rule: "Header(`X-Go`, `a`) || Query(`go`, `ge`, `5`)", priority: 500}
 - name: never
   addr: "127.0.0.1:1"
   matcher: {rule: "ClientIP(`192.0.2.0/24`) || Proto(`ssh`) || PathRegexp(`^/no/[0-9]+$`)", priority: 1000}
-]]):format(a:addr "http", b:addr "http"))
+]]):format(a:addr "http", b:addr "http", b:addr "http"))
     assert.equal(201, get(gost, "a.test", "/status/201").http_code)
     assert.equal("0 1", news())
     assert.equal(201, get(gost, "b.test", "/status/201").http_code)
     assert.equal("1 0", news())
     assert.equal(201, get(gost, "a.test", "/status/201", "-X", "POST").http_code)
+    assert.equal("1 0", news())
+    assert.equal("hello\n", get(gost, "b.test", "/hello", "-H", "x-go: a").body)
+    assert.equal(404, get(gost, "b.test", "/nothing?go=17").http_code)
+    assert.equal("0 2", news())
+    assert.equal(404, get(gost, "b.test", "/nothing?go=4").http_code)
     assert.equal("1 0", news())
     assert.equal(503, get(gost, "a.test", "/no/12").http_code)
     assert.equal("0 0", news())

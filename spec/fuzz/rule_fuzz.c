@@ -27,6 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .host = host,
                                     .method = "GET",
                                     .path = path};
+    static const char request[] = "GET /?a=1&b=x+%79&&a=22&c&%zz=1 HTTP/1.1\r\nHost: a\r\n"
+                                  "Level: 7\r\nLevel: 12\r\nEmpty:\r\n\r\n";
+    struct gost_http1 head;
+    if (gost_http1_request_decode(&head, (const uint8_t *)request, strlen(request)) > 0)
+        facts.head = &head;
     struct gost_rule *rule, *opposite;
     if (gost_rule_new((const char *)data, size, &rule) == 0) {
         char *text = malloc(size + 3);
