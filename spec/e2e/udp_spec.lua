@@ -285,4 +285,59 @@ describe("A SOCKS5 association", function()
     control:close()
     gost:stop()
   end)
+
+  it("does not hold up others while a name is looked up, and may end meanwhile", function()
+    local silent = socket.udp4()
+    assert(silent:setsockname("127.0.0.1", 0))
+    local _, port = silent:getsockname()
+    local text = ([[
+      services:
+      - name: socks
+        addr: 127.0.0.1:0
+        resolver: slow
+        handler: { type: socks5, metadata: { udp: true } }
+        listener: { type: tcp }
+      resolvers:
+      - name: slow
+        nameservers: [{ addr: "udp://127.0.0.1:%d", timeout: 5s }]
+    ]]):format(port)
+    local gost = support.gost_config(text, { ext = "yml" })
+    local control, sock = associate(gost.ports[1])
+    for i = 1, 40 do
+      assert(sock:send(socks_head(("slow-%d.test"):format(i % 20), origin.ports.echo) .. "x"))
+    end
+    silent:settimeout(support.scaled(10))
+    assert(silent:receive()) -- a question has come
+    echo(sock, socks_head("127.0.0.1", origin.ports.echo) .. "meanwhile")
+    control:close()
+    gost:wait_log '"outputBytes"'
+    gost:stop()
+  end)
+
+  it("asks the script's hooks about destinations", function()
+    local gost = support.gost_config(([[
+      local gost = require "gost"
+      gost.service {
+        addr = "127.0.0.1:0", listener = "tcp",
+        handler = { type = "socks5", metadata = { udp = true } },
+        on = {
+          route = function(_, request)
+            if request.host == "secret.test" then return "deny" end
+          end,
+          resolve = function(_, name)
+            gost.sleep(0.01)
+            if name == "magic.test" then return { "127.0.0.1" } end
+          end,
+        },
+      }
+      gost.run()
+    ]]))
+    local control, sock = associate(gost.ports[1])
+    assert(sock:send(socks_head("secret.test", origin.ports.echo) .. "x"))
+    assert(sock:send(socks_head("magic.test", origin.ports.echo) .. "abra"))
+    assert.equal(socks_head("127.0.0.1", origin.ports.echo) .. "abra", sock:receive(65536))
+    assert.is_true(is_silent(sock))
+    control:close()
+    gost:stop()
+  end)
 end)
