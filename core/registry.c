@@ -20,6 +20,7 @@ const struct gost_handler_kind *const gost_handler_kinds[] = {
     &gost__tunnel_handler,
     &gost__tunnel_entry_handler,
     &gost__redirect_handler,
+    &gost__file_handler,
     NULL,
 };
 
