@@ -1,7 +1,9 @@
 ---GOST as a Lua library: compose proxies, hook into them, run them.
 local core = require "gost.core"
 local objects = require "gost.objects"
+local service_objects = require "gost.services"
 
+local raise = require("gost.parts").raise
 local sync = require "gost.sync"
 
 local gost = {
@@ -45,7 +47,7 @@ local global_hooks = {}
 ---@param fn function
 ---@param opts? table
 function gost.on(event, fn, opts)
-  objects.check_hook(event, fn)
+  service_objects.check_hook(event, fn)
   global_hooks[#global_hooks + 1] = { event, fn, opts }
 end
 
@@ -61,7 +63,7 @@ end
 ---@param definition table
 ---@return gost.Service
 function gost.service(definition)
-  local service = objects.service(definition)
+  local service = service_objects.new(definition)
   local own = service.definition.on or {}
   for _, hook in ipairs(global_hooks) do
     if not own[hook[1]] then service:on(table.unpack(hook)) end
@@ -80,10 +82,10 @@ local settings = {}
 ---@return gost.Service[]|table<string, gost.Service>  in order, and by name
 function gost.load(path)
   local configuration, message = require("gost.load_file").configuration(path)
-  if not configuration then objects.raise(message) end
+  if not configuration then raise(message) end
   local loaded = {}
   for i, definition in ipairs(configuration.services) do
-    local service = objects.from_definition(definition)
+    local service = service_objects.from_definition(definition)
     loaded[i], loaded[definition.name] = service, service
     for _, hook in ipairs(global_hooks) do service:on(table.unpack(hook)) end
     services[#services + 1] = service
@@ -98,7 +100,7 @@ end
 function gost.configure(definition)
   local found, problems = require("gost.schema").object("configuration", definition)
   local wrong = problems:only("error", "missing", "strict")
-  if #wrong > 0 then objects.raise(table.concat(wrong:lines(), "\n")) end
+  if #wrong > 0 then raise(table.concat(wrong:lines(), "\n")) end
   require("gost.source").merge(settings, found)
 end
 
@@ -135,7 +137,7 @@ local function apply(wanted)
 end
 
 ---Start the service now, in this worker.
-function objects.start(service)
+function service_objects.start(service)
   if is_running(service) then return rawget(service, "running"):start() end
   local ok, message = apply(function(other) return other == service or is_running(other) end)
   if not ok then return nil, message end
@@ -143,7 +145,7 @@ function objects.start(service)
 end
 
 ---Run the service as its definition says now.
-function objects.reload(service)
+function service_objects.reload(service)
   if not is_running(service) then return true end
   return apply(is_running)
 end
@@ -175,7 +177,7 @@ function gost.step(timeout)
   if gost.pending() then
     ran = true
     local ok, message = apply(every_service)
-    if not ok then objects.raise(message) end
+    if not ok then raise(message) end
   end
   core.step(timeout)
 end
@@ -218,7 +220,7 @@ end
 ---@param name string
 ---@param fn fun(conn: gost.Conn?, candidates: table[], request: table): integer|string|nil
 function gost.selector(name, fn)
-  if type(fn) ~= "function" then objects.raise(("expected a function, got a %s"):format(type(fn))) end
+  if type(fn) ~= "function" then raise(("expected a function, got a %s"):format(type(fn))) end
   objects.selectors[name] = fn
 end
 

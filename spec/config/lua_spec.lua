@@ -15,7 +15,7 @@ local function recorder()
     fake[name] = function(definition) return objects[name](definition, 2) end
   end
   function fake.service(definition)
-    made.services[#made.services + 1] = objects.service(definition, 2).definition
+    made.services[#made.services + 1] = require("gost.services").new(definition).definition
   end
   function fake.configure(definition)
     local found, problems = schema.object("configuration", definition)
@@ -165,12 +165,12 @@ describe("A script", function()
     restore = library.everything_implemented()
     core = package.loaded["gost.core"]
     package.loaded["gost.core"] = {} -- nothing of it is needed to make objects
-    for _, name in ipairs { "gost.objects", "gost.build" } do package.loaded[name] = nil end
+    for _, name in ipairs { "gost.objects", "gost.services", "gost.build" } do package.loaded[name] = nil end
   end)
   teardown(function()
     restore()
     package.loaded["gost.core"] = core
-    for _, name in ipairs { "gost.objects", "gost.build" } do package.loaded[name] = nil end
+    for _, name in ipairs { "gost.objects", "gost.services", "gost.build" } do package.loaded[name] = nil end
     require("gost.schema").use(nil)
   end)
 
