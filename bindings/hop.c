@@ -64,13 +64,7 @@ int gostL_select(int ref, const struct gostL_budget *budget, struct gost_conn *c
         push_candidate(L, candidates[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, r->addr.host);
-    lua_setfield(L, -2, "host");
-    lua_pushinteger(L, r->addr.port);
-    lua_setfield(L, -2, "port");
-    lua_pushstring(L, gost_network_name(r->network));
-    lua_setfield(L, -2, "network");
+    gostL_push_target(L, r);
     int rc = gostL_call(L, 3, 1, "select", budget);
     if (rc != 0)
         return rc;

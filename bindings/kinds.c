@@ -50,13 +50,7 @@ static int connector_connect(struct gost_connector *c, struct gost_stream **io,
     void **box = lua_touserdata(L, -1);
     lua_pushvalue(L, -1);
     lua_insert(L, base + 1); /* keep the box while the function runs */
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, r->addr.host);
-    lua_setfield(L, -2, "host");
-    lua_pushinteger(L, r->addr.port);
-    lua_setfield(L, -2, "port");
-    lua_pushstring(L, gost_network_name(r->network));
-    lua_setfield(L, -2, "network");
+    gostL_push_target(L, r);
     lua_createtable(L, 0, 2);
     lua_pushstring(L, c->user);
     lua_setfield(L, -2, "user");

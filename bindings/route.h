@@ -32,6 +32,19 @@ int gostL_ensure_handler(lua_State *L, struct gost_service *s, const char *name)
 int gostL_select(int ref, const struct gostL_budget *budget, struct gost_conn *c,
                  const struct gost_request *r, struct gost_node *const *candidates, size_t count);
 
+/** Push {host, port, network, protocol, path}, which tostring shows as "host:port". */
+void gostL_push_target(lua_State *L, const struct gost_request *r);
+
+/** Push {message, code}, which tostring shows as the message. */
+void gostL_push_dial_error(lua_State *L, const char *message, int rc);
+
+/**
+ * Understand what a route function answered: the value on top of the stack, which may change.
+ * @param[in,out] d  all zero before; its chain is a reference
+ * @return 0, or GOST_EHOOK and the like with diag
+ */
+int gostL_decision(lua_State *L, struct gost_decision *d);
+
 /** The answer of an auth function is on top; {delay = seconds} makes a guesser wait. Suspends. */
 void gostL_refuse_slowly(lua_State *L);
 
