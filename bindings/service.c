@@ -223,6 +223,8 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
         gost_listener_delete(listener);
         return rc;
     }
+    const char *way = gostL_field_string(L, 1, "listener_way");
+    listener->way = way ? strdup(way) : NULL;
     listener->proxy_protocol = gostL_field_int(L, 1, "proxy_protocol", 0) > 0;
     listener->socket.claim =
         !listener->socket.reuseport && gostL_field_bool(L, 1, "claim", false);
@@ -233,7 +235,7 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
 
 /*
  * core.service{name=, addr=, handler={type=, metadata=}, listener={type=, metadata=, tls=}, chain=,
- *              forwarder=Hop, ingress=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
+ *              forwarder=Hop, ingress=, listener_chain=, listener_way=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
  *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, claim=,
  *              on={hook=fn}} -> Service
  */

@@ -124,8 +124,12 @@ struct gost_handler *gost__service_handler(struct gost_service *s, const char *k
 static int bind_remote(struct gost_listener *l, const struct gost_request *request,
                        uint64_t deadline, struct gost_remote **out)
 {
-    struct gost_service *s = l->user;
-    return gost_router_bind(&s->bind_router, request, deadline, out);
+    struct gost_service *s = gost_service_ref(l->user); /* a reload may come while we wait */
+    int rc = gost_router_bind(&s->bind_router, request, deadline, out);
+    struct gost_diag story = *gost__diag_self;
+    gost_service_unref(s);
+    *gost__diag_self = story;
+    return rc;
 }
 
 int gost_service_start(struct gost_service *s)

@@ -130,6 +130,23 @@ static void remote_stop(struct gost_listener *l)
     gost_fiber_cancel(s->fiber); /* it frees the state */
 }
 
+/* The same place by the same way: the connection, and so the place, goes over to the new service. */
+static int remote_inherit(struct gost_listener *l, struct gost_listener *old)
+{
+    struct remote_state *s = old->state;
+    bool same = old->bind && s && l->way && old->way && strcmp(l->way, old->way) == 0 &&
+                strcmp(l->where.host, old->where.host) == 0 && l->where.port == old->where.port;
+    if (!same)
+        return gost_fail(GOST_ENOTSUP, "another way, or another place");
+    l->bind = old->bind;
+    l->state = s;
+    s->listener = l;
+    old->state = NULL;
+    old->listening = false;
+    l->listening = true;
+    return 0;
+}
+
 static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr *peer)
 {
     struct gost_listener *l = a->user;
@@ -154,6 +171,7 @@ const struct gost_listener_kind gost__rtcp_listener = {
     .remote = true,
     .start = remote_start,
     .stop = remote_stop,
+    .inherit = remote_inherit,
 };
 
 const struct gost_listener_kind gost__runix_listener = {
@@ -163,4 +181,5 @@ const struct gost_listener_kind gost__runix_listener = {
     .unix_path = true,
     .start = remote_start,
     .stop = remote_stop,
+    .inherit = remote_inherit,
 };

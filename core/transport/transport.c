@@ -48,6 +48,7 @@ void gost_listener_delete(struct gost_listener *l)
         l->kind->destroy(l);
     gost_options_delete(&l->kind->options, l->settings);
     gost_tls_context_unref(l->tls);
+    free(l->way);
     free(l);
 }
 

@@ -62,6 +62,7 @@ struct gost_listener {
     void (*on_packet)(struct gost_listener *l, struct gost_packet **p,
                       const union gost_sockaddr *peer);
     struct gost_addr where; /**< of a remote kind: what to listen at over there; runix: a path */
+    char *way; /**< owned; of a remote kind: the text of its chain, so that a successor knows its own */
     /**
      * Of a remote kind: listen there, through the service's chain; suspends. NULL: there is no chain,
      * so listen here.

@@ -7,6 +7,7 @@ local core = require "gost.core"
 local duration = require "gost.duration"
 local inline = require "gost.inline"
 local metadata = require "gost.metadata"
+local shape = require "gost.fingerprint"
 local tunnels = require "gost.tunnels"
 
 ---@class gost.Builder
@@ -375,7 +376,8 @@ function Builder:service(service, on)
     handler = { type = handler.type, metadata = tunnels.metadata(service) },
     ingress = tunnels.ingress(self, handler),
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
-    chain = chain and self:chain(chain), listener_chain = there and self:chain(there), forwarder = self:forwarder(service),
+    chain = chain and self:chain(chain), listener_chain = there and self:chain(there),
+    listener_way = there and shape.of(self.configuration, { chain = there }), forwarder = self:forwarder(service),
     hosts = service.hosts and not self:function_of("hosts", service.hosts)
       and self:get("hosts", service.hosts, make_hosts) or nil,
     resolver = service.resolver and not self:function_of("resolvers", service.resolver)

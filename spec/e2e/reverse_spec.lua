@@ -264,9 +264,7 @@ chains:
     stop(gost)
   end)
 
-  it("ends with the service when the configuration changes", function()
-    local far = server "relay"
-    local text = [[
+  local text = [[
 services:
 - name: reverse
   addr: 127.0.0.1:%d
@@ -277,6 +275,41 @@ chains:
 - name: there
   hops: [ { name: hop, nodes: [ { name: far, addr: "127.0.0.1:%d", connector: { type: relay } } ] } ]
 ]]
+
+  it("stays when a reload changes the service behind it, and serves the new target at once", function()
+    local far = server "relay"
+    local port = support.free_port()
+    local path = files.with("reverse.yml", text:format(port, origin:addr "echo", far.ports[1]))
+    local gost = support.gost { "-C", path, listeners = 0 }
+    gost:wait_log(port .. " over there")
+    local visitor = client.tcp(port):send "x"
+    assert.equal("x", visitor:read(1))
+    files.write(path, text:format(port, origin:addr "http", far.ports[1]))
+    gost:kill "HUP"
+    gost:wait_log "~ service reverse"
+    support.eventually(function() return page(port).body == "hello\n" end)
+    assert.equal("y", visitor:send "y":read(1))
+    assert.equal(1, select(2, far:output():gsub("bind on", "")))
+    stop(gost)
+    stop(far)
+  end)
+
+  it("may be given up while the server has not answered", function()
+    local silent = origin.ports.silent
+    local path = files.with("reverse.yml", text:format(1, origin:addr "http", silent))
+    local mark = origin:accepted "silent"
+    local gost = support.gost { "-C", path, listeners = 1 }
+    support.eventually(function() return origin:accepted "silent" > mark end)
+    for port = 2, 4 do
+      files.write(path, text:format(port, origin:addr "http", silent))
+      gost:kill "HUP"
+      support.eventually(function() return origin:accepted "silent" > mark + port - 1 end)
+    end
+    stop(gost)
+  end)
+
+  it("ends with the service when the configuration changes", function()
+    local far = server "relay"
     local one, two = support.free_port(), support.free_port()
     local path = files.with("reverse.yml", text:format(one, origin:addr "http", far.ports[1]))
     local gost = support.gost { "-C", path, listeners = 0 }
