@@ -101,14 +101,14 @@ static int decision_table(lua_State *L, struct gost_decision *d)
     int rc = check_keys(L);
     if (rc != 0)
         return rc;
-    if (lua_getfield(L, -1, "addr") != LUA_TNIL) {
+    if (gostL_rawfield(L, -1, "addr") != LUA_TNIL) {
         const char *addr = lua_tostring(L, -1);
         rc = addr ? gost_addr_parse(&d->addr, addr, strlen(addr), 0)
                   : gost_fail(GOST_EHOOK, "route: addr: expected a string, got a %s",
                               luaL_typename(L, -1));
     }
     lua_pop(L, 1);
-    if (rc == 0 && lua_getfield(L, -1, "chain") != LUA_TNIL)
+    if (rc == 0 && gostL_rawfield(L, -1, "chain") != LUA_TNIL)
         rc = gostL_decision(L, d);
     return rc; /* the caller cleans the stack */
 }

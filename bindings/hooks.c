@@ -113,7 +113,7 @@ void gostL_refuse_slowly(lua_State *L)
 {
     double delay = 0;
     if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "delay");
+        gostL_rawfield(L, -1, "delay");
         delay = lua_tonumber(L, -1);
         lua_pop(L, 1);
     }

@@ -41,7 +41,7 @@ static int chosen(lua_State *L, struct gost_node *const *candidates, size_t coun
     if (lua_isinteger(L, -1))
         index = (int)lua_tointeger(L, -1) - 1;
     else if (lua_istable(L, -1))
-        lua_getfield(L, -1, "name"), lua_replace(L, -2);
+        gostL_rawfield(L, -1, "name"), lua_replace(L, -2);
     if (index < 0 && lua_type(L, -1) == LUA_TSTRING)
         for (size_t i = 0; i < count; i++)
             if (strcmp(lua_tostring(L, -1), candidates[i]->name) == 0)

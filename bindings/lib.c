@@ -107,11 +107,23 @@ size_t gostL_field_boxes(lua_State *L, int index, const char *key, const char *c
     return count;
 }
 
+int gostL_rawfield(lua_State *L, int index, const char *key)
+{
+    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    return lua_rawget(L, index);
+}
+
 int gostL_unwrap(lua_State *L)
 {
-    if (!lua_istable(L, -1) || !lua_getmetatable(L, -1))
+    /* luaL_getmetafield is raw: only our own tables are asked, whose metamethods do not raise */
+    if (!lua_istable(L, -1) || luaL_getmetafield(L, -1, "__name") == LUA_TNIL)
         return 0;
+    const char *name = lua_tostring(L, -1);
+    bool ours = name && strncmp(name, "gost.", 5) == 0;
     lua_pop(L, 1);
+    if (!ours)
+        return 0;
     if (lua_getfield(L, -1, "object") != LUA_TFUNCTION) {
         lua_pop(L, 1);
         return 0;

@@ -60,6 +60,13 @@ int gostL_fail(lua_State *L, int rc);
 
 /* --- tables --------------------------------------------------------------------------------- */
 
+/**
+ * Push a field of a table without asking its metatable: for what a script's function has returned, where a
+ * metamethod that raises would have nobody to catch it.
+ * @return its type
+ */
+int gostL_rawfield(lua_State *L, int index, const char *key);
+
 /** Text of a field, borrowed while the table holds it; NULL when it is nil. Raises on other types. */
 const char *gostL_field_string(lua_State *L, int index, const char *key);
 

@@ -171,7 +171,8 @@ describe("The route hook", function()
   end)
 
   it("denies by \"deny\" and false, and by what it does not understand", function()
-    for _, answer in ipairs { '"deny"', "false", "42", '{ adr = "x:1" }', '"drect"' } do
+    for _, answer in ipairs { '"deny"', "false", "42", '{ adr = "x:1" }', '"drect"',
+      "setmetatable({ 1 }, { __index = error, __pairs = error })" } do
       local gost = routed(answer)
       assert.not_equal(200, hello(gost).http_code, answer)
       gost:stop()
