@@ -247,6 +247,31 @@ static int l_rule_check(lua_State *L)
     return 2;
 }
 
+/* core.rule_matches(rule, {client=, network=, protocol=, host=, method=, path=}) -> boolean */
+static int l_rule_matches(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const char *client = gostL_field_string(L, 2, "client");
+    union gost_sockaddr addr;
+    struct gost_rule_facts facts = {
+        .client = client && gost_ip_parse(client, 0, &addr) ? &addr : NULL,
+        .network = gostL_field_string(L, 2, "network"),
+        .protocol = gostL_field_string(L, 2, "protocol"),
+        .host = gostL_field_string(L, 2, "host"),
+        .method = gostL_field_string(L, 2, "method"),
+        .path = gostL_field_string(L, 2, "path"),
+    };
+    struct gost_rule *rule;
+    int rc = gost_rule_new(text, n, &rule);
+    if (rc != 0)
+        return luaL_error(L, "rule: %s", gost_diag_text(rc));
+    lua_pushboolean(L, gost_rule_matches(rule, &facts));
+    gost_rule_delete(rule);
+    return 1;
+}
+
 void gostL_open_node(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"state", node_state}, {NULL, NULL}};
@@ -257,4 +282,6 @@ void gostL_open_node(lua_State *L)
     lua_setfield(L, -2, "node");
     lua_pushcfunction(L, l_rule_check);
     lua_setfield(L, -2, "rule_check");
+    lua_pushcfunction(L, l_rule_matches);
+    lua_setfield(L, -2, "rule_matches");
 }

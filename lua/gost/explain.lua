@@ -1,11 +1,15 @@
 ---`gost-lua explain`: what a request would meet on its way, and why, without dialing.
 local commandline = require "gost.commandline"
+local fit = require "gost.fit"
 local pattern = require "gost.pattern"
 local url = require "gost.url"
+local values = require "gost.schema.values"
 
 local explain = {}
 
 local PORTS = { http = 80, https = 443, ws = 80, wss = 443, ftp = 21, ssh = 22, dns = 53, socks5 = 1080 }
+
+local PROTOCOLS = { http = "http", ws = "http", https = "tls", wss = "tls", ssh = "ssh" }
 
 ---@class gost.Request
 ---@field network "tcp"|"udp"
@@ -13,12 +17,15 @@ local PORTS = { http = 80, https = 443, ws = 80, wss = 443, ftp = 21, ssh = 22, 
 ---@field port integer
 ---@field client string   address of the client
 ---@field user? string    its id
+---@field protocol? "http"|"tls"|"ssh"   as the URL's scheme has it
+---@field path? string    of an http URL
 
 ---"http://host:port/" or "host:port".
 ---@return gost.Request?
 ---@return string? message
 function explain.request(text)
   local scheme, rest = text:match "^(%a[%w+.-]*)://(.*)$"
+  local path = (rest or text):match "^[^/?#]*(/[^?#]*)" or "/"
   rest = (rest or text):match "^([^/?#]*)"
   rest = rest:match "@([^@]*)$" or rest
   local host, port = url.split_port(rest)
@@ -26,7 +33,11 @@ function explain.request(text)
   local number = port and tonumber(port:match "^%d+$") or not port and PORTS[(scheme or ""):lower()]
   if not number or number > 65535 then return nil, ("%q has no port"):format(text) end
   local network = scheme == "udp" and "udp" or "tcp"
-  return { network = network, host = host, port = math.tointeger(number), client = "127.0.0.1" }
+  local protocol = PROTOCOLS[(scheme or ""):lower()]
+  return {
+    network = network, host = host, port = math.tointeger(number), client = "127.0.0.1",
+    protocol = protocol, path = protocol == "http" and path or nil,
+  }
 end
 
 -- the walk ---------------------------------------------------------------------------
@@ -170,6 +181,10 @@ local function metadata_value(map, name)
   end
 end
 
+local function truthy(value)
+  return values.bool(value or false)
+end
+
 local function describe(node)
   local connector, dialer = (node.connector or {}).type, (node.dialer or {}).type
   if not connector then return ("%s (%s)"):format(node.name, node.addr or "the requested host") end
@@ -205,8 +220,7 @@ function Explanation:choose(candidates, selector)
   if #candidates == 1 then return candidates[1], "the only candidate" end
   local primary = {}
   for _, node in ipairs(candidates) do
-    local backup = metadata_value(node.metadata, "backup")
-    if not require("gost.schema.values").bool(backup == nil and false or backup) then primary[#primary + 1] = node end
+    if not fit.is_backup(node) then primary[#primary + 1] = node end
   end
   if #primary > 0 and #primary < #candidates then
     candidates = primary
@@ -230,11 +244,16 @@ function Explanation:choose(candidates, selector)
   return candidates[1], ("%s in turn"):format(names_of(candidates))
 end
 
+---@param known table  what the rules and filters of the nodes can see of the request
 ---@return table? node
-function Explanation:select(nodes, selector, hosts, depth)
+function Explanation:select(nodes, selector, hosts, depth, known)
   local candidates = {}
   for _, node in ipairs(nodes or {}) do
     local out, why = self:bypassed(node, hosts)
+    if not out then
+      why = fit.unfit(node, known)
+      out = why ~= nil
+    end
     if out then
       self:say(depth, "node %s: left out (%s)", describe(node), why)
     else
@@ -243,7 +262,8 @@ function Explanation:select(nodes, selector, hosts, depth)
       candidates[#candidates + 1] = node
     end
   end
-  local chosen, why = self:choose(candidates, selector)
+  local chosen, why = self:choose(fit.foremost(candidates), selector)
+  if chosen and why == "the only candidate" and #candidates > 1 then why = "the highest priority" end
   self:say(depth, chosen and "takes %s: %s" or "takes none: %s%s", chosen and chosen.name or why, chosen and why or "")
   return chosen
 end
@@ -262,7 +282,7 @@ function Explanation:chain(name, hosts)
       return route
     end
     self:say(2, "hop %s%s", title, elsewhere(hop) and " (more nodes are known only while running)" or "")
-    local node = self:select(hop.nodes, hop.selector, hosts, 3)
+    local node = self:select(hop.nodes, hop.selector, hosts, 3, self.request)
     if not node then
       self:say(2, "refused: hop %s has no node for this request", title)
       return nil
@@ -287,12 +307,12 @@ function Explanation:target(service, host)
   local hop = forwarder.hop and self:find("hops", forwarder.hop) or forwarder
   self:say(1, "forwarder%s: the request's own destination does not count",
     forwarder.hop and (" (hop %s)"):format(forwarder.hop) or "")
-  local node = self:select(hop.nodes, hop.selector, { self.request.host }, 2)
+  local known = self.request
+  if not truthy(metadata_value(service.handler.metadata, "sniffing")) then
+    known = { network = known.network, client = known.client }
+  end
+  local node = self:select(hop.nodes, hop.selector, { self.request.host }, 2, known)
   return node and (node.addr or asked)
-end
-
-local function truthy(value)
-  return require("gost.schema.values").bool(value == nil and false or value)
 end
 
 function Explanation:authentication(handler)

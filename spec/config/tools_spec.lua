@@ -159,8 +159,8 @@ chains:
      nodes: [{name: us, addr: 'u:1', bypass: us}, {name: a, addr: 'a:1', connector: socks5}, {name: b, addr: 'b:1'}]}
 ]]
 
-  local function explained(target, client)
-    local configuration = require("gost.complete").configuration((library.read(FILE)))
+  local function explained(target, client, file)
+    local configuration = require("gost.complete").configuration((library.read(file or FILE)))
     local request = assert(explain.request(target))
     request.client = client or request.client
     return explain.lines(configuration, request)
@@ -194,6 +194,31 @@ chains:
     assert.equal("  result: the connection is closed", lines[#lines])
     lines = explained "https://x.ads.test"
     assert.equal("  result: the request is refused", lines[#lines])
+  end)
+
+  it("asks the filters and rules of a forwarder's nodes", function()
+    local file = [[
+services:
+- name: front
+  addr: :80
+  handler: {type: tcp, metadata: {sniffing: true}}
+  listener: {type: tcp}
+  forwarder:
+    nodes:
+    - {name: a, addr: "a:1", filter: {host: "*.a.test"}}
+    - {name: b, addr: "b:1", matcher: {rule: "Host(`www.a.test`) && PathPrefix(`/api`)"}}
+    - {name: c, addr: "c:1", protocol: tls}
+]]
+    local function taken(target, sniffing)
+      local lines = explained(target, nil, sniffing == false and file:gsub("sniffing: true", "") or file)
+      return lines[#lines - 1]:match "^%s*(.*)$"
+    end
+    assert.equal("takes b: the highest priority", taken "http://www.a.test/api/1")
+    assert.equal("takes a: the only candidate", taken "http://www.a.test/other?x=/api")
+    assert.equal("takes a: the only candidate", taken "http://A.test")
+    assert.equal("takes c: the only candidate", taken "https://xa.test")
+    assert.equal("takes none: no node is left", taken "http://b.test")
+    assert.equal("takes none: no node is left", taken("http://a.test", false))
   end)
 
   it("wants a host and a port", function()
