@@ -2,9 +2,10 @@
  * Packets: non-blocking ways for datagrams, beside streams (net/stream.h).
  *
  * A packet is a table of operations that move batches of datagrams; UDP sockets (net/udp.h) and the
- * sessions of a UDP listener (net/udp_sessions.h) are the bottom ones, adapters put datagrams into a
- * stream. No operation waits: what cannot be done now answers GOST_WANT_READ or GOST_WANT_WRITE, and
- * the waker fires when it is worth trying again. Established pairs are moved by net/packet_pump.h.
+ * sessions of a UDP listener (net/udp_sessions.h) are the bottom ones, adapters put datagrams into
+ * a stream. No operation waits: what cannot be done now answers GOST_WANT_READ or GOST_WANT_WRITE,
+ * and the waker fires when it is worth trying again. Established pairs are moved by
+ * net/packet_pump.h.
  *
  * A packet is either connected, and its datagrams carry no address, or each datagram names its far
  * end: the source when received, the destination when sent.
@@ -62,8 +63,8 @@ struct gost_packet;
 struct gost_packet_ops {
     const char *name;
     /**
-     * Receive what is there. The data may lie elsewhere than in `b`; it is good until the caller gives
-     * `b` back or lets others run, whichever is first.
+     * Receive what is there. The data may lie elsewhere than in `b`; it is good until the caller
+     * gives `b` back or lets others run, whichever is first.
      * @return datagrams (> 0) in b->d, 0 at the end (a session was closed, a stream ended),
      *         GOST_WANT_*, or a negative code with diag. What concerns single datagrams (refused
      *         ones, too long ones) is no error.
@@ -84,7 +85,8 @@ struct gost_packet_ops {
 
 struct gost_packet {
     const struct gost_packet_ops *ops;
-    uint64_t ttl_ms;  /**< end it after so long without a datagram, unless told otherwise; 0: never */
+    uint64_t
+        ttl_ms; /**< end it after so long without a datagram, unless told otherwise; 0: never */
     uint64_t dropped; /**< datagrams that were lost here: too long, no room, no such destination */
 };
 
@@ -114,7 +116,7 @@ void gost_packet_close(struct gost_packet *p);
 
 /** Datagrams that were copied to be sent later. */
 struct gost_kept {
-    int from, count;           /**< d[from .. count) are still to be sent */
+    int from, count;          /**< d[from .. count) are still to be sent */
     struct gost_datagram d[]; /**< with all that they point to behind */
 };
 

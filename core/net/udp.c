@@ -43,7 +43,8 @@ static int socket_recv(struct gost_packet *p, struct gost_batch *b)
     if (!(s->watch.ready & GOST_READABLE))
         return GOST_WANT_READ;
     int n = gost__udp_recv(s->watch.fd, b, !s->connected, NULL);
-    if (n < GOST_BATCH_MAX) /* fewer than asked for: the queue is empty, new ones bring a new edge */
+    if (n <
+        GOST_BATCH_MAX) /* fewer than asked for: the queue is empty, new ones bring a new edge */
         s->watch.ready &= (uint8_t)~GOST_READABLE;
     if (n == -EAGAIN || n == 0)
         return GOST_WANT_READ;
@@ -128,7 +129,8 @@ int gost_udp_connect(const union gost_sockaddr *to, const struct gost_socket_opt
     if (connect(fd, &to->sa, gost_sockaddr_len(to)) < 0) {
         int rc = -errno;
         close(fd);
-        return gost_fail(rc, "connect udp %s: %s", gost_sockaddr_format(to, text), gost_strerror(rc));
+        return gost_fail(rc, "connect udp %s: %s", gost_sockaddr_format(to, text),
+                         gost_strerror(rc));
     }
     return socket_new(fd, true, result);
 }

@@ -2,8 +2,8 @@
  * UDP sockets as packets.
  *
  * Datagrams are received and sent in batches (recvmmsg, sendmmsg); neighbours of one size for one
- * destination leave as one segmented send (UDP_SEGMENT) where the kernel can. Reports that a datagram
- * did not arrive (ICMP) are passed over: the next one may.
+ * destination leave as one segmented send (UDP_SEGMENT) where the kernel can. Reports that a
+ * datagram did not arrive (ICMP) are passed over: the next one may.
  */
 #ifndef GOST_NET_UDP_H
 #define GOST_NET_UDP_H
@@ -27,8 +27,8 @@ int gost_udp_open(const union gost_sockaddr *local, const struct gost_socket_opt
                   struct gost_packet **out);
 
 /**
- * An unconnected pair, for destinations of both families: IPv4 at once, IPv6 with the first datagram
- * that needs it. GOST_QUERY_LOCAL_ADDR tells of the first.
+ * An unconnected pair, for destinations of both families: IPv4 at once, IPv6 with the first
+ * datagram that needs it. GOST_QUERY_LOCAL_ADDR tells of the first.
  */
 int gost_udp_open_any(const struct gost_socket_options *options, struct gost_packet **out);
 
@@ -43,11 +43,12 @@ int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen
                      const struct gost_socket_options *options);
 
 /**
- * Which of this host's addresses a datagram came to, or is to come from: a socket that listens on all
- * of them has to answer by the one that was asked.
+ * Which of this host's addresses a datagram came to, or is to come from: a socket that listens on
+ * all of them has to answer by the one that was asked.
  */
 struct gost__udp_local {
-    sa_family_t family; /**< AF_INET, AF_INET6 (IPv4 mapped, on such a socket); AF_UNSPEC: unknown */
+    sa_family_t
+        family; /**< AF_INET, AF_INET6 (IPv4 mapped, on such a socket); AF_UNSPEC: unknown */
     union {
         struct in_addr v4;
         struct in6_addr v6;

@@ -202,7 +202,8 @@ static bool same_destination(const struct gost_datagram *a, const struct gost_da
     return a->addr == b->addr || (a->addr && b->addr && gost_sockaddr_equal(a->addr, b->addr));
 }
 
-/* How many datagrams from d[0] on can leave as one: all of one size, the last one may be shorter. */
+/* How many datagrams from d[0] on can leave as one: all of one size, the last one may be shorter.
+ */
 static int group(const struct gost_datagram *d, int count)
 {
     uint32_t size = size_of(d), total = size;
@@ -273,7 +274,8 @@ static unsigned prepare_messages(const struct gost_datagram *d, int count,
         if (local)
             put_local(m, out.control[messages].room, &local[i]);
         if (n > 1)
-            put_control(m, out.control[messages].room, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+            put_control(m, out.control[messages].room, IPPROTO_UDP, UDP_SEGMENT, &size,
+                        sizeof(size));
         out.count[messages] = n;
         i += n;
     }

@@ -2,8 +2,8 @@
  * The sessions of a UDP listener: one socket, and a packet for each peer that sends to it.
  *
  * A datagram of an unknown peer makes a session. Until somebody reads from it, and whenever its
- * reader is behind, its datagrams wait in a bounded queue; a reader that keeps up gets them out of the
- * socket's own batch, uncopied. What sessions send is gathered and leaves as one batch a turn.
+ * reader is behind, its datagrams wait in a bounded queue; a reader that keeps up gets them out of
+ * the socket's own batch, uncopied. What sessions send is gathered and leaves as one batch a turn.
  */
 #ifndef GOST_NET_UDP_SESSIONS_H
 #define GOST_NET_UDP_SESSIONS_H
@@ -14,13 +14,14 @@
 
 /** What bounds the sessions of one socket. */
 struct gost_udp_limits {
-    size_t sessions;  /**< at a time; beyond that new peers are not heard */
-    size_t pending;   /**< sessions that nobody reads from yet; likewise */
-    size_t queue;     /**< datagrams that wait in a session; more are dropped */
-    size_t datagram;  /**< bytes of the longest one; longer ones are dropped */
-    uint64_t ttl_ms;  /**< given to each session's packet */
-    bool stateless;   /**< every datagram is a session of its own, which ends with the first answer */
-    bool may_replace; /**< where sessions are full, one whose datagrams were all answered makes room */
+    size_t sessions; /**< at a time; beyond that new peers are not heard */
+    size_t pending;  /**< sessions that nobody reads from yet; likewise */
+    size_t queue;    /**< datagrams that wait in a session; more are dropped */
+    size_t datagram; /**< bytes of the longest one; longer ones are dropped */
+    uint64_t ttl_ms; /**< given to each session's packet */
+    bool stateless; /**< every datagram is a session of its own, which ends with the first answer */
+    bool may_replace; /**< where sessions are full, one whose datagrams were all answered makes room
+                       */
 };
 
 struct gost_udp_session;
@@ -32,18 +33,20 @@ struct gost_udp_sessions {
     union gost_sockaddr addr; /**< where it listens */
     struct gost_udp_limits limits;
     struct gost_udp_table table;
-    size_t count, pending;   /**< sessions; those in the table are fewer when it is stateless */
-    struct gost_list ready;  /**< sessions with datagrams in `in`, while that is dispatched */
-    struct gost_batch *in;   /**< the batch being dispatched, or NULL */
-    int16_t next[GOST_BATCH_MAX]; /**< the datagram of the same session behind each of `in`; -1: none */
-    struct gost__udp_local *local; /**< of `in`, then of `out`, if it listens on all addresses; or NULL */
-    struct gost_batch *out;  /**< what is to be sent this turn, or NULL */
+    size_t count, pending;  /**< sessions; those in the table are fewer when it is stateless */
+    struct gost_list ready; /**< sessions with datagrams in `in`, while that is dispatched */
+    struct gost_batch *in;  /**< the batch being dispatched, or NULL */
+    int16_t
+        next[GOST_BATCH_MAX]; /**< the datagram of the same session behind each of `in`; -1: none */
+    struct gost__udp_local
+        *local;             /**< of `in`, then of `out`, if it listens on all addresses; or NULL */
+    struct gost_batch *out; /**< what is to be sent this turn, or NULL */
     int out_count;
     size_t out_bytes;
     struct gost_task flush;
     struct gost_task again; /**< more is to be received, after others had their turn */
     bool gso;
-    bool listening; /**< new peers are welcome */
+    bool listening;   /**< new peers are welcome */
     uint64_t dropped; /**< datagrams that found no room: too many sessions, full queues, too long */
     /**
      * A new peer. The callee owns `*p`, and may read from it at once; it is set to NULL then.

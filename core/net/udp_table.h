@@ -1,6 +1,6 @@
 /**
- * A hash table of objects by socket address: open addressing, keyed hashing, so that whoever chooses
- * ports cannot choose collisions.
+ * A hash table of objects by socket address: open addressing, keyed hashing, so that whoever
+ * chooses ports cannot choose collisions.
  */
 #ifndef GOST_NET_UDP_TABLE_H
 #define GOST_NET_UDP_TABLE_H

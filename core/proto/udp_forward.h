@@ -7,8 +7,8 @@
 #include "core/proto/conn.h"
 
 /**
- * Connect a session of datagrams to one of the service's forwarder nodes; suspends. c->packet is the
- * pump's then.
+ * Connect a session of datagrams to one of the service's forwarder nodes; suspends. c->packet is
+ * the pump's then.
  * @param once  end as soon as every datagram was answered
  * @return 0 or a negative code with diag
  */

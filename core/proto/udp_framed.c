@@ -21,11 +21,11 @@ struct framed {
     struct gost_packet base;
     struct gost_stream *io;
     enum gost__udp_framing framing;
-    struct gost_buf in;  /* a frame that is not complete yet, or frames that found no place */
-    struct gost_buf out; /* the rest of a frame that was written in part */
-    bool ended;          /* the stream did */
-    struct gost_addr *target;         /* owned, or NULL */
-    union gost_sockaddr target_addr;  /* the same, when it is an IP address */
+    struct gost_buf in;       /* a frame that is not complete yet, or frames that found no place */
+    struct gost_buf out;      /* the rest of a frame that was written in part */
+    bool ended;               /* the stream did */
+    struct gost_addr *target; /* owned, or NULL */
+    union gost_sockaddr target_addr; /* the same, when it is an IP address */
 };
 
 static struct framed *self_of(struct gost_packet *p)
@@ -164,7 +164,7 @@ static int framed_recv(struct gost_packet *p, struct gost_batch *b)
 struct run {
     struct iovec iov[PARTS * SEND_RUN];
     uint8_t head[SEND_RUN][3 + 1 + 16 + 2]; /* with an IP address; names go alone */
-    int first[SEND_RUN + 1]; /* its part in `iov`, and behind the last one */
+    int first[SEND_RUN + 1];                /* its part in `iov`, and behind the last one */
     size_t size[SEND_RUN];
     int taken[SEND_RUN]; /* datagrams up to and with this frame: some are dropped */
     int count;

@@ -15,7 +15,8 @@ enum gost__udp_framing {
  * Make a packet of a stream.
  * @param io      owned on success, and NULL then
  * @param target  TUNNEL: what every datagram is sent to, copied; those received carry no address
- *                then, and if it is an IP address only its own are heard. NULL: datagrams carry addresses
+ *                then, and if it is an IP address only its own are heard. NULL: datagrams carry
+ * addresses
  */
 int gost__udp_framed_new(struct gost_stream **io, enum gost__udp_framing framing,
                          const struct gost_addr *target, struct gost_packet **out);

@@ -12,8 +12,8 @@
 /** The options of a handler that relays datagrams. */
 struct gost__udp_settings {
     bool udp;
-    bool resolve;     /**< accepted: names are always looked up where the datagrams leave */
-    int64_t buffer;   /**< accepted: datagrams of any size pass */
+    bool resolve;   /**< accepted: names are always looked up where the datagrams leave */
+    int64_t buffer; /**< accepted: datagrams of any size pass */
     int64_t min_port, max_port; /**< of the sockets that UDP ASSOCIATE opens; 0: any */
 };
 
@@ -55,7 +55,8 @@ struct gost__udp_settings {
 int gost__udp_settings_check(const struct gost__udp_settings *s);
 
 /**
- * Make a packet of the client's stream and hand it to the pump with `*up`; the client has its answer.
+ * Make a packet of the client's stream and hand it to the pump with `*up`; the client has its
+ * answer.
  * @param up  NULL on success
  * @return 0 or a negative code with diag
  */
@@ -65,7 +66,8 @@ int gost__udp_serve_framed(struct gost_conn *c, enum gost__udp_framing framing,
 /**
  * Serve UDP ASSOCIATE or the UDP tunnel of a SOCKS5 client, replies included; suspends.
  * @param bind         may the tunnel name the port to be bound?
- * @param public_addr  the IP address to announce; NULL, or no IP address: the one the client came to
+ * @param public_addr  the IP address to announce; NULL, or no IP address: the one the client came
+ * to
  * @return 0 or a negative code with diag
  */
 int gost__socks5_serve_udp(struct gost_conn *c, const struct gost_socks5_request *request,

@@ -24,10 +24,10 @@ struct socks {
     struct gost_timer silence;
     uint64_t silence_ms, heard; /* the limit, and when a datagram came last */
     bool server;
-    bool ended;                /* the control connection did, or silence lasted for too long */
-    bool has_peer;             /* server: the client has sent something */
-    union gost_sockaddr peer;  /* server: its address; before that, the only port-less one allowed */
-    struct gost_addr *target;  /* client: owned, or NULL */
+    bool ended;               /* the control connection did, or silence lasted for too long */
+    bool has_peer;            /* server: the client has sent something */
+    union gost_sockaddr peer; /* server: its address; before that, the only port-less one allowed */
+    struct gost_addr *target; /* client: owned, or NULL */
     union gost_sockaddr target_addr;
 };
 

@@ -1,6 +1,6 @@
 /**
- * Datagrams with the header of RFC 1928 section 7, as a packet: the proxy's end and the client's end
- * of a UDP ASSOCIATE.
+ * Datagrams with the header of RFC 1928 section 7, as a packet: the proxy's end and the client's
+ * end of a UDP ASSOCIATE.
  */
 #ifndef GOST_PROTO_UDP_SOCKS_H
 #define GOST_PROTO_UDP_SOCKS_H
@@ -9,10 +9,10 @@
 
 /**
  * The proxy's end. Received datagrams carry where the client sends them, those sent where they come
- * from. Fragments, nonsense and datagrams of other hosts are dropped. What is sent goes to where the
- * client's last datagram came from.
- * @param control  the association's connection: it ends the packet when it ends. Owned on success, and
- *                 NULL then
+ * from. Fragments, nonsense and datagrams of other hosts are dropped. What is sent goes to where
+ * the client's last datagram came from.
+ * @param control  the association's connection: it ends the packet when it ends. Owned on success,
+ * and NULL then
  * @param socket   an unconnected one; likewise
  * @param client   only from this IP address (of any port) datagrams are taken
  */

@@ -1,6 +1,6 @@
 /*
- * A way for datagrams to any destination, with the service's word on each: a new one is asked for on a
- * fiber of its own, its datagrams wait meanwhile, and the answer is kept for a while.
+ * A way for datagrams to any destination, with the service's word on each: a new one is asked for
+ * on a fiber of its own, its datagrams wait meanwhile, and the answer is kept for a while.
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -32,13 +32,13 @@ struct dest {
 
 struct association {
     struct gost_packet base;
-    uint32_t refs;               /* one of the packet, one of each asking fiber */
-    struct gost_packet *next;    /* owned; NULL once closed */
+    uint32_t refs;            /* one of the packet, one of each asking fiber */
+    struct gost_packet *next; /* owned; NULL once closed */
     struct gost_session *session;
-    bool routed;                 /* names may stay names */
-    bool free_ips;               /* nobody has a word on addresses: they pass */
+    bool routed;   /* names may stay names */
+    bool free_ips; /* nobody has a word on addresses: they pass */
     struct gost_map dests;
-    struct gost_list questions;  /* struct question */
+    struct gost_list questions; /* struct question */
     int asking;
     struct dest *last; /* of the datagram before, with its address */
     union gost_sockaddr last_addr;

@@ -36,7 +36,8 @@ static const struct gost_option options[] = {
      .def = "128",
      .min = 1,
      .max = 65536,
-     .help = "new sessions that are still being connected; datagrams of further clients are dropped"},
+     .help =
+         "new sessions that are still being connected; datagrams of further clients are dropped"},
     {.key = "maxSessions",
      .type = GOST_OPT_INT,
      .offset = offsetof(struct udp_settings, sessions),

@@ -46,7 +46,8 @@ static void compare(const struct gost_datagram *got, int i)
     }
 }
 
-/* Receive what is there now, and compare it with the samples from `*at` on. @return recv's answer */
+/* Receive what is there now, and compare it with the samples from `*at` on. @return recv's answer
+ */
 static int receive(struct gost_packet *p, int *at)
 {
     struct gost_batch *b = gost_batch_take();
@@ -124,7 +125,8 @@ NET_TEST(the_bytes_are_those_of_the_codec)
     struct gost_packet *p;
     uint8_t bytes[4096], want[4096];
     struct gost_udp_tunnel frame = {.addr = {.host = "10.1.2.3", .port = 53}, .data = {"data", 4}};
-    struct gost_datagram d = {.data = (uint8_t *)"data", .len = 4, .head = (uint8_t *)"he", .head_len = 2};
+    struct gost_datagram d = {
+        .data = (uint8_t *)"data", .len = 4, .head = (uint8_t *)"he", .head_len = 2};
     union gost_sockaddr addr;
     CHECK_INT(gost_pair_new(16384, &s[0], &s[1]), 0);
     CHECK_INT(gost__udp_framed_new(&s[0], GOST__UDP_TUNNEL, &frame.addr, &p), 0);
@@ -149,9 +151,14 @@ NET_TEST(the_bytes_are_those_of_the_codec)
     CHECK_INT(gost__udp_addr_put(bytes, &d), 7);
     CHECK(memcmp(bytes, "\1\1\2\3\4\0\5", 7) == 0);
     struct gost_addr name;
-    CHECK_INT(gost__udp_addr_get((uint8_t *)"\4\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4\0\5", 19, &addr, &name), 19);
+    CHECK_INT(gost__udp_addr_get((uint8_t *)"\4\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4\0\5", 19, &addr,
+                                 &name),
+              19);
     CHECK_INT(addr.sa.sa_family, AF_INET);
-    CHECK_INT(gost__udp_addr_get((uint8_t *)"\3\7" "1.2.3.4\0\5", 11, &addr, &name), 11);
+    CHECK_INT(gost__udp_addr_get((uint8_t *)"\3\7"
+                                            "1.2.3.4\0\5",
+                                 11, &addr, &name),
+              11);
     CHECK_INT(addr.sa.sa_family, AF_INET); /* a literal in the clothes of a name */
 }
 

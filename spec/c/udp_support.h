@@ -107,8 +107,8 @@ static NET_UNUSED void udp_tunnel_done(struct gost_packet_pump *p)
     }
 }
 
-static NET_UNUSED struct udp_tunnel *udp_tunnel_start(struct gost_packet **a, struct gost_packet **b,
-                                                      uint64_t idle_ms)
+static NET_UNUSED struct udp_tunnel *udp_tunnel_start(struct gost_packet **a,
+                                                      struct gost_packet **b, uint64_t idle_ms)
 {
     struct udp_tunnel *t = calloc(1, sizeof(*t));
     gost_packet_pump_start(&t->pump, a, b, NULL, NULL, idle_ms, false, udp_tunnel_done);
