@@ -195,8 +195,8 @@ int gost__http_push(struct gost__http *x, const uint8_t *p, size_t n);
 int gost__http_upload(struct gost__http *x, struct gost__http_body *body);
 
 /**
- * Send x->rest up and the body of the answer down, side by side, until the latter is complete
- * (http_both.c).
+ * Send x->rest up and the body of the answer down, side by side, until both are complete or the
+ * origin takes no more (http_both.c).
  */
 int gost__http_both(struct gost__http *x, struct gost__http_body *answer);
 

@@ -1,12 +1,14 @@
 /*
  * An origin that answers while the request's body is still on its way: an echo, results as they
  * come (RFC 9110 section 7.5 lets it). Stopping either direction for the other would hang such a
- * pair, so both go on side by side until the answer is complete.
+ * pair, so both go on side by side until both are complete.
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/proto/http.h"
 #include "core/runtime/loop.h"
+
+enum { BODY_SILENCE_MS = 120 * 1000 }; /* of a client that has its answer, but sends on */
 
 /* One direction. `ready` bytes at the front of the reader are to be written; `behind` them lie some
  * that belong to the body's framing and are dropped. */
@@ -90,6 +92,8 @@ static int wait_for_any(struct gost__http *x, const struct flow *up, const struc
 {
     struct gost_waker *w = &gost_fiber_self()->waker;
     int64_t idle = x->set->idle_timeout;
+    if (idle <= 0)
+        idle = down->ended ? BODY_SILENCE_MS : 0;
     const struct flow *flows[] = {up, down};
     for (int i = 0; i < 2; i++) {
         const struct flow *f = flows[i];
@@ -122,7 +126,7 @@ int gost__http_both(struct gost__http *x, struct gost__http_body *answer)
     struct flow up = {&x->client, x->upstream, x->rest, .ready = x->unsent};
     struct flow down = {&x->up, x->client.s, answer};
     gost__http_widen(&x->up);
-    while (!down.ended) {
+    while (!down.ended || !up.ended) {
         int above = step_up(x, &up);
         int below = above < 0 ? above : step(&down);
         x->c->ops->count(x->c, up.taken, down.taken);
