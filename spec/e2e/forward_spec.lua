@@ -94,6 +94,39 @@ describe("Forwarding to several nodes", function()
     assert.equal("0 0", news())
   end)
 
+  it("stays with the node of the first request of a connection", function()
+    local gost = forwarder(([[
+- {name: a, addr: "%s", filter: {host: a.test}}
+- {name: b, addr: "%s", filter: {host: b.test}}
+]]):format(a:addr "http", b:addr "http"))
+    local c = client.tcp(gost.ports[1]):send "GET /hello HTTP/1.1\r\nHost: a.test\r\n\r\n"
+    c:read_head()
+    assert.equal("hello\n", c:read(6))
+    c:send "GET /hello HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n"
+    assert.matches("hello\n$", c:read_all())
+    c:close()
+    assert.equal("1 0", news())
+  end)
+
+  it("takes the nodes of a named hop, and without any whom the client means", function()
+    local gost = support.gost { listeners = 2, "-C", files.with("hop.yaml", ([[
+services:
+- {name: one, addr: "127.0.0.1:0", handler: {type: forward, metadata: {sniffing: true}}, forwarder: {hop: both}}
+- {name: two, addr: "127.0.0.1:0", handler: {type: tcp, metadata: {sniffing: true}}}
+hops:
+- name: both
+  nodes:
+  - {name: a, addr: "%s", matcher: {rule: Host(`a.test`)}}
+  - {name: b, addr: "%s", matcher: {rule: "!Host(`a.test`)"}}
+]]):format(a:addr "http", b:addr "http")) }
+    local answers = {}
+    for i, port in ipairs(gost.ports) do
+      answers[i] = support.curl { "-H", "Host: " .. b:addr "http", ("http://127.0.0.1:%d/hello"):format(port) }.body
+    end
+    assert.same({ "hello\n", "hello\n" }, answers)
+    assert.equal("0 2", news())
+  end)
+
   it("goes by the path, and answers 400 to what is no HTTP", function()
     local gost = forwarder(([[
 - {name: a, addr: "%s", filter: {path: /bytes}}
