@@ -24,6 +24,7 @@ struct tunnel_settings {
     int64_t entry_proxy_protocol;
     int64_t entry_read_timeout;
     bool entry_keepalive;
+    int64_t ttl;
     struct gost_strings entrypoints, rules;
 };
 
@@ -68,6 +69,10 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = OPTION(direct),
      .help = "visitors reach any tunnel whose ID they know, without a rule"},
+    {.key = "tunnel.ttl",
+     .type = GOST_OPT_DURATION,
+     .offset = OPTION(ttl),
+     .help = "how long GOST remembers clients that are gone; here they are forgotten at once"},
     {.key = "pool",
      .type = GOST_OPT_STRING,
      .offset = OPTION(pool),

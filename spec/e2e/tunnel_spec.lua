@@ -347,6 +347,24 @@ ingresses:
   end)
 end)
 
+describe("examples/tunnel.lua", function()
+  teardown(support.cleanup)
+
+  it("gives each user a host", function()
+    local origin = support.origin { "http" }
+    local server = support.gost { "examples/tunnel.lua", listeners = 2,
+      env = { GOST_ADDR = "127.0.0.1:0", GOST_ENTRY = "127.0.0.1:0" } }
+    local ann = support.gost { "-L", "rtcp://:0/" .. origin:addr "http", "-F",
+      ("tunnel://ann:secret@127.0.0.1:%d?tunnel.id=%s"):format(server.ports[1], A), listeners = 0 }
+    ann:wait_log "over there"
+    local r = get(server.ports[2], "ann.example.org")
+    assert.equal("hello\n", r.body, r.stderr .. server:output())
+    assert.equal(503, get(server.ports[2], "bob.example.org").http_code)
+    assert.equal(502, get(server.ports[2], "eve.example.org").http_code)
+    stop(ann, server)
+  end)
+end)
+
 describe("On the wire, a tunnel", function()
   local ID = "\0\1\2\3\4\5\6\7\8\9\10\11\12\13\14\15"
   local UUID = "00010203-0405-0607-0809-0a0b0c0d0e0f"
