@@ -208,10 +208,15 @@ static int parse_argument(struct parser *ps, struct arguments *a)
     struct gost_buf b;
     gost_buf_create(&b, GOST_RULE_MAX * 4);
     int rc = parse_text(ps, &b);
-    if (rc == 0 && !(a->text[a->count] = strndup((const char *)b.data, b.len)))
-        rc = gost_fail_code(GOST_ENOMEM);
-    if (rc == 0)
+    char *text = rc == 0 ? malloc(b.len + 1) : NULL;
+    if (text) {
+        memcpy(text, b.data, b.len);
+        text[b.len] = 0;
+        a->text[a->count] = text;
         a->len[a->count++] = b.len;
+    } else if (rc == 0) {
+        rc = gost_fail_code(GOST_ENOMEM);
+    }
     gost_buf_destroy(&b);
     return rc;
 }
