@@ -164,6 +164,9 @@ end
 
 local function limiter(kind)
   return function(_, definition, name)
+    if type(definition) == "function" then
+      error("a limiter cannot be a function: take from a gost.bucket in a hook", 0)
+    end
     return core[kind] { name = name, limits = definition.limits or definition }
   end
 end

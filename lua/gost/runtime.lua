@@ -118,14 +118,19 @@ local function reload(read)
 end
 
 local function watch_signals(read)
-  local reloading = false
+  local reloading, again = false, false
   core.on_signal("TERM", function() runtime.drain(DRAIN_SECONDS) end)
   core.on_signal("INT", function() runtime.drain(DRAIN_SECONDS) end)
   core.on_signal("HUP", function()
     if not read then return core.log("warn", "there is nothing to reload") end
+    again = true -- one that comes while another is at work is not lost
     if reloading then return end
     reloading = true
-    reload(read)
+    while again do
+      again = false
+      local ok, message = xpcall(reload, debug.traceback, read)
+      if not ok then core.log("error", "reload: " .. tostring(message)) end
+    end
     reloading = false
   end)
 end
