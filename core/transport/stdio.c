@@ -36,6 +36,7 @@ static void bring(struct gost_task *t)
     memset(&peer, 0, sizeof(peer));
     peer.sa.sa_family = AF_UNIX; /* without a name: "@" */
     p->stream = NULL;
+    gost__stdio_on_over(s, end_program);
     p->l->on_stream(p->l, &s, &peer);
 }
 
@@ -47,7 +48,7 @@ static int stdio_start(struct gost_listener *l)
     if (atomic_flag_test_and_set(&taken))
         return gost_fail(-EBUSY, "standard input and output serve another service already");
     struct pending *p = calloc(1, sizeof(*p));
-    int rc = p ? gost__stdio_stream(&p->stream, end_program) : gost_fail_code(GOST_ENOMEM);
+    int rc = p ? gost__stdio_stream(&p->stream) : gost_fail_code(GOST_ENOMEM);
     if (rc != 0) {
         free(p);
         atomic_flag_clear(&taken);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@ struct stdio_stream {
     struct end in, out;
     struct gost_waker *waker[2]; /* by enum gost_side */
     bool shut;
-    void (*on_close)(void);
+    void (*on_over)(void); /* NULL once it was called */
 };
 
 static struct stdio_stream *self_of(struct gost_stream *s)
@@ -38,11 +39,26 @@ static void in_ready(struct gost_watch *w, uint8_t fresh)
     gost_waker_fire(s->waker[GOST_READER]);
 }
 
-/* Nobody reads our output any more: who waits for input should know as well, and will try to write. */
+static void over(struct stdio_stream *s)
+{
+    void (*fn)(void) = s->on_over;
+    s->on_over = NULL;
+    if (fn)
+        fn();
+}
+
+/* Is the other end closed altogether? The loop does not tell that from the end of its input. */
+static bool is_gone(int fd)
+{
+    struct pollfd p = {.fd = fd};
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+}
+
 static void out_ready(struct gost_watch *w, uint8_t fresh)
 {
     struct stdio_stream *s = gost_container_of(w, struct stdio_stream, out.watch);
-    (void)fresh;
+    if (fresh & GOST_HANGUP && !s->shut && is_gone(s->out.fd))
+        over(s);
     gost_waker_fire(s->waker[GOST_WRITER]);
 }
 
@@ -132,12 +148,10 @@ static int stdio_query(struct gost_stream *base, enum gost_query what, void *out
 static void stdio_destroy(struct gost_stream *base)
 {
     struct stdio_stream *s = self_of(base);
-    void (*on_close)(void) = s->on_close;
     end_destroy(&s->out); /* first: both may be one terminal, and input was asked first for its flags */
     end_destroy(&s->in);
+    over(s);
     free(s);
-    if (on_close)
-        on_close();
 }
 
 static const struct gost_stream_ops stdio_ops = {
@@ -175,7 +189,7 @@ static int end_create(struct end *e, int fd, uint8_t events,
     return 0;
 }
 
-int gost__stdio_stream(struct gost_stream **out, void (*on_close)(void))
+int gost__stdio_stream(struct gost_stream **out)
 {
     struct stdio_stream *s = calloc(1, sizeof(*s));
     if (!s)
@@ -192,7 +206,11 @@ int gost__stdio_stream(struct gost_stream **out, void (*on_close)(void))
         free(s);
         return rc;
     }
-    s->on_close = on_close;
     *out = &s->base;
     return 0;
+}
+
+void gost__stdio_on_over(struct gost_stream *s, void (*fn)(void))
+{
+    self_of(s)->on_over = fn;
 }

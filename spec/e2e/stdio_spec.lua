@@ -46,6 +46,19 @@ describe("Standard input and output", function()
     end
   end)
 
+  it("end when nobody reads the output any more, though input and target are silent", function()
+    for _, socket in ipairs { "", ",pipes" } do -- a socket for both, or two pipes
+      local pid = files.path "pid"
+      local command = ("echo $$ >%s; exec %s -L stdio://%s"):format(pid, support.program(), origin:addr "silent")
+      local script = files.with("run.sh", command .. "\n")
+      local parent = support.start { "socat", "PIPE:" .. files.path "fifo", ("EXEC:sh %s%s"):format(script, socket) }
+      parent:wait_log "listening on"
+      local child = assert(tonumber(files.read(pid):match "%d+"))
+      parent:terminate()
+      support.eventually(function() return not files.exists(("/proc/%d/fd/0"):format(child)) end, 10, "it goes on")
+    end
+  end)
+
   it("are left as they were", function()
     local fifo = files.path "fifo"
     support.check { "mkfifo", fifo }
@@ -65,7 +78,7 @@ services:
 - { name: two, addr: "%s", handler: tcp, listener: stdio, forwarder: { nodes: [{ name: n, addr: "%s" }] } }
 ]]):gsub("%%s", origin:addr "echo"))
     local r = gost { "-C", path, input = "x" }
-    assert.not_equal(0, r.status)
+    assert.equal(1, r.status)
     assert.matches("serve another service already", r.stderr)
   end)
 
