@@ -12,8 +12,8 @@
  *   Query(key) and QueryRegexp(key), likewise
  *
  * Host takes ".name" and "*.name" for everything below that name. Patterns are Perl-like, found
- * anywhere. One header or parameter that fits is enough; to compare there are gt, ge, lt, le, eq and
- * ne. What is not known of a request makes the functions that ask for it false.
+ * anywhere. One header or parameter that fits is enough; to compare there are gt, ge, lt, le, eq
+ * and ne. What is not known of a request makes the functions that ask for it false.
  */
 #ifndef GOST_POLICY_RULE_H
 #define GOST_POLICY_RULE_H
@@ -29,11 +29,11 @@ enum {
 /** What is known of a request; NULL or "": not known. All borrowed. */
 struct gost_rule_facts {
     const union gost_sockaddr *client;
-    const char *network;  /**< "tcp", "udp" */
-    const char *protocol; /**< "http", "tls" … */
-    const char *host;     /**< without port */
-    const char *method;   /**< of HTTP */
-    const char *path;     /**< of HTTP; a query behind it is not looked at */
+    const char *network;           /**< "tcp", "udp" */
+    const char *protocol;          /**< "http", "tls" … */
+    const char *host;              /**< without port */
+    const char *method;            /**< of HTTP */
+    const char *path;              /**< of HTTP; a query behind it is not looked at */
     const struct gost_http1 *head; /**< of HTTP: where Header and Query look */
 };
 
@@ -47,8 +47,8 @@ int gost_rule_new(const char *text, size_t n, struct gost_rule **out);
 void gost_rule_delete(struct gost_rule *r); /**< NULL is fine */
 
 /**
- * Does the rule hold? Never suspends. A pattern that takes too long to try makes the whole rule false.
- * One thread at a time.
+ * Does the rule hold? Never suspends. A pattern that takes too long to try makes the whole rule
+ * false. One thread at a time.
  */
 bool gost_rule_matches(struct gost_rule *r, const struct gost_rule_facts *facts);
 

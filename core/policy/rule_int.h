@@ -34,9 +34,9 @@ enum gost__rule_compare { RULE_GT = 1, RULE_GE, RULE_LT, RULE_LE, RULE_EQ, RULE_
 /** One function with its arguments. */
 struct gost__rule_test {
     enum gost__rule_fn fn;
-    char *key;                 /**< of a header or parameter; else NULL */
-    char *text;                /**< NUL-terminated, without NUL inside; NULL: any value */
-    size_t len;                /**< bytes of text */
+    char *key;                       /**< of a header or parameter; else NULL */
+    char *text;                      /**< NUL-terminated, without NUL inside; NULL: any value */
+    size_t len;                      /**< bytes of text */
     enum gost__rule_compare compare; /**< 0: none; else with `number` */
     double number;
     struct gost_cidrs net;     /**< CLIENT_IP only */

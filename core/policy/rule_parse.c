@@ -234,8 +234,9 @@ static int parse_arguments(struct parser *ps, const struct function *f)
     } while (rc == 0 && take(ps, ",") && (skip_blanks(ps), ps->p < ps->end && *ps->p != ')') &&
              a.count < f->arguments);
     if (rc == 0 && !take(ps, ")"))
-        rc = wrong(ps, ps->p, f->arguments == 1 ? "a ) is due: the function takes one argument"
-                                                : "a ) is due");
+        rc =
+            wrong(ps, ps->p,
+                  f->arguments == 1 ? "a ) is due: the function takes one argument" : "a ) is due");
     if (rc == 0)
         rc = add_test(ps, f->fn, &a, at);
     for (size_t i = 0; i < RULE_ARGUMENTS; i++)
@@ -255,7 +256,8 @@ static int parse_call(struct parser *ps)
         ps->p++;
     size_t n = (size_t)(ps->p - name);
     if (n == 0)
-        return wrong(ps, name, ps->p == ps->end ? "something is due at the end" : "a function is due");
+        return wrong(ps, name,
+                     ps->p == ps->end ? "something is due at the end" : "a function is due");
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         if (strlen(functions[i].name) != n || strncasecmp(functions[i].name, name, n) != 0)
             continue;
@@ -276,7 +278,7 @@ static int parse_one(struct parser *ps)
 {
     bool not = false;
     while (take(ps, "!"))
-        not = !not;
+        not = !not ;
     if (!take(ps, "(")) {
         int rc = parse_call(ps);
         return rc == 0 && not ? put(ps, RULE_NOT, 0) : rc;

@@ -1,6 +1,6 @@
 /*
- * Patterns of rules, by PCRE2. GOST's are RE2: what is the same in both means the same here, $ is the
- * end alone. The effort of one search is limited, for PCRE2 goes back and tries again.
+ * Patterns of rules, by PCRE2. GOST's are RE2: what is the same in both means the same here, $ is
+ * the end alone. The effort of one search is limited, for PCRE2 goes back and tries again.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "core/base/diag.h"
@@ -13,7 +13,7 @@
 enum {
     EFFORT_MAX = 100 * 1000, /* steps of one search: some milliseconds */
     HEAP_MAX = 1024,         /* KiB that a search may take */
-    NEST_MAX = 50,           /* parentheses inside each other: compiling recurses on a fiber's stack */
+    NEST_MAX = 50, /* parentheses inside each other: compiling recurses on a fiber's stack */
 };
 
 struct gost__regex {

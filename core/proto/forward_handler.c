@@ -73,11 +73,11 @@ static int dial(struct gost_conn *c, const struct gost_request *request, struct 
 static void apologize(struct gost_conn *c, int rc)
 {
     char text[128];
-    int status = rc == GOST_ENONODE    ? 502
-                 : rc == GOST_EPROTO   ? 400
-                 : rc == GOST_EDENIED  ? 403
-                 : rc == GOST_ELIMIT   ? 431
-                                       : 503;
+    int status = rc == GOST_ENONODE   ? 502
+                 : rc == GOST_EPROTO  ? 400
+                 : rc == GOST_EDENIED ? 403
+                 : rc == GOST_ELIMIT  ? 431
+                                      : 503;
     int n = snprintf(text, sizeof(text),
                      "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status,
                      gost_http1_reason(status));

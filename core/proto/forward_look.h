@@ -1,6 +1,6 @@
 /**
- * What a client of a forwarding service speaks, and whom it means, found in its first bytes. Nothing
- * is consumed: all of it goes on to the node.
+ * What a client of a forwarding service speaks, and whom it means, found in its first bytes.
+ * Nothing is consumed: all of it goes on to the node.
  */
 #ifndef GOST_PROTO_FORWARD_LOOK_H
 #define GOST_PROTO_FORWARD_LOOK_H
@@ -19,8 +19,8 @@ struct gost__forward_look {
 };
 
 /**
- * Look; suspends. A client that stays silent, or whose words mean nothing to us, is no failure: then
- * less is known.
+ * Look; suspends. A client that stays silent, or whose words mean nothing to us, is no failure:
+ * then less is known.
  * @param look       request.network is set; more of the request is filled in
  * @param silence    milliseconds to wait for the first bytes; 0 or less: for ever
  * @param patience   milliseconds to wait for the rest of a head that has begun

@@ -41,23 +41,40 @@ TEST(functions_look_at_their_fact)
         const char *rule;
         int want;
     } rows[] = {
-        {"ClientIP(`10.1.2.3`)", 1},        {"ClientIP(`10.0.0.0/8`)", 1},
-        {"ClientIP(`10.1.2.4`)", 0},        {"ClientIP(`::/0`)", 0},
-        {"Network(`tcp`)", 1},              {"Network(`t`)", 1},
-        {"Network(`tcp4`)", 0},             {"Network(`udp`)", 0},
-        {"Proto(`http`)", 1},               {"Proto(`HTTP`)", 1},
-        {"Proto(`htt`)", 0},                {"Method(`get`)", 1},
-        {"Method(`POST`)", 0},              {"Host(`www.A.test`)", 1},
-        {"Host(`a.test`)", 0},              {"Host(`.a.test`)", 1},
-        {"Host(`*.a.test`)", 1},            {"Host(`*a.test`)", 1},
-        {"Host(`.www.a.test`)", 0},         {"Host(`.w.a.test`)", 0},
-        {"HostRegexp(`^w+\\.a`)", 1},       {"HostRegexp(`A`)", 0},
-        {"HostRegexp(`test$`)", 1},         {"Path(`/api/v1`)", 1},
-        {"Path(`/api`)", 0},                {"Path(`/api/v1?q=/other`)", 0},
-        {"PathPrefix(`/api`)", 1},          {"PathPrefix(`/`)", 1},
-        {"PathPrefix(`/api/v1/`)", 0},      {"PathRegexp(`/v[0-9]$`)", 1},
-        {"PathRegexp(`other`)", 0},         {"host(\"www.a.test\")", 1},
-        {"HOST(\"www.a.test\")", 1},        {"Host(\"w\\x77\\u0077.a.test\")", 1},
+        {"ClientIP(`10.1.2.3`)", 1},
+        {"ClientIP(`10.0.0.0/8`)", 1},
+        {"ClientIP(`10.1.2.4`)", 0},
+        {"ClientIP(`::/0`)", 0},
+        {"Network(`tcp`)", 1},
+        {"Network(`t`)", 1},
+        {"Network(`tcp4`)", 0},
+        {"Network(`udp`)", 0},
+        {"Proto(`http`)", 1},
+        {"Proto(`HTTP`)", 1},
+        {"Proto(`htt`)", 0},
+        {"Method(`get`)", 1},
+        {"Method(`POST`)", 0},
+        {"Host(`www.A.test`)", 1},
+        {"Host(`a.test`)", 0},
+        {"Host(`.a.test`)", 1},
+        {"Host(`*.a.test`)", 1},
+        {"Host(`*a.test`)", 1},
+        {"Host(`.www.a.test`)", 0},
+        {"Host(`.w.a.test`)", 0},
+        {"HostRegexp(`^w+\\.a`)", 1},
+        {"HostRegexp(`A`)", 0},
+        {"HostRegexp(`test$`)", 1},
+        {"Path(`/api/v1`)", 1},
+        {"Path(`/api`)", 0},
+        {"Path(`/api/v1?q=/other`)", 0},
+        {"PathPrefix(`/api`)", 1},
+        {"PathPrefix(`/`)", 1},
+        {"PathPrefix(`/api/v1/`)", 0},
+        {"PathRegexp(`/v[0-9]$`)", 1},
+        {"PathRegexp(`other`)", 0},
+        {"host(\"www.a.test\")", 1},
+        {"HOST(\"www.a.test\")", 1},
+        {"Host(\"w\\x77\\u0077.a.test\")", 1},
         {" Host ( `www.a.test` , ) \n", 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -129,7 +146,8 @@ TEST(what_is_not_known_is_false)
         "ClientIP(`0.0.0.0/0`)", "Network(`t`)", "Proto(`http`)",   "Method(`GET`)",    "Host(`a`)",
         "HostRegexp(`.*`)",      "Path(`/`)",    "PathPrefix(`/`)", "PathRegexp(`.*`)",
     };
-    struct gost_rule_facts none = {0}, empty = {.network = "", .protocol = "", .host = "", .path = ""};
+    struct gost_rule_facts none = {0},
+                           empty = {.network = "", .protocol = "", .host = "", .path = ""};
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         char not_so[64];
         snprintf(not_so, sizeof(not_so), "!%s", rules[i]);
@@ -147,21 +165,40 @@ TEST(and_binds_tighter_than_or)
         const char *text;
         int want;
     } rows[] = {
-        {"T", 1},           {"F", 0},           {"!T", 0},          {"!F", 1},
-        {"!!T", 1},         {"T && T", 1},      {"T && F", 0},      {"F && T", 0},
-        {"T || F", 1},      {"F || T", 1},      {"F || F", 0},      {"T || T && F", 1},
-        {"(T || T) && F", 0}, {"F && F || T", 1}, {"F && (F || T)", 0}, {"!(T && F)", 1},
-        {"!(T || F)", 0},   {"!T || T", 1},     {"F || F || F || T", 1}, {"T && T && T && F", 0},
-        {"T && !(F || !T)", 1}, {"!(!(T))", 1}, {"F || T && T || F", 1}, {"(F||T)&&(T||F)", 1},
+        {"T", 1},
+        {"F", 0},
+        {"!T", 0},
+        {"!F", 1},
+        {"!!T", 1},
+        {"T && T", 1},
+        {"T && F", 0},
+        {"F && T", 0},
+        {"T || F", 1},
+        {"F || T", 1},
+        {"F || F", 0},
+        {"T || T && F", 1},
+        {"(T || T) && F", 0},
+        {"F && F || T", 1},
+        {"F && (F || T)", 0},
+        {"!(T && F)", 1},
+        {"!(T || F)", 0},
+        {"!T || T", 1},
+        {"F || F || F || T", 1},
+        {"T && T && T && F", 0},
+        {"T && !(F || !T)", 1},
+        {"!(!(T))", 1},
+        {"F || T && T || F", 1},
+        {"(F||T)&&(T||F)", 1},
         {"F || (F || F && T) || F", 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char rule[512];
         size_t n = 0;
         for (const char *p = rows[i].text; *p; p++)
-            n += (size_t)snprintf(rule + n, sizeof(rule) - n, *p == 'T'   ? "Host(`a`)"
-                                                              : *p == 'F' ? "Proto(`x`)"
-                                                                          : "%c",
+            n += (size_t)snprintf(rule + n, sizeof(rule) - n,
+                                  *p == 'T'   ? "Host(`a`)"
+                                  : *p == 'F' ? "Proto(`x`)"
+                                              : "%c",
                                   *p);
         int got = ask(rule, &f);
         if (got != rows[i].want)
