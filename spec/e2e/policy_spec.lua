@@ -114,19 +114,20 @@ end)
 describe("A limiter", function()
   local origin
 
-  setup(function() origin = support.origin { "http", "echo" } end)
+  setup(function() origin = support.origin { "http", "count" } end)
   teardown(support.cleanup)
 
-  ---Seconds of a download and of an upload of this size through a service with `query`.
+  ---Seconds of a download, by a plain request, and of an upload, in a tunnel, through a service with `query`.
   local function measure(query, bytes)
     local gost = support.gost { "-L", "http://127.0.0.1:0?" .. query }
     local down = get(gost, origin:url("/bytes/" .. bytes))
     assert.is_true(support.pattern(bytes) == down.body, down.stderr)
-    local file = support.files.random(bytes)
-    local up = get(gost, origin:url "/status/200", 1, "-H", "Expect:", "--data-binary", "@" .. file)
-    assert.equal("taken\n", up.body, up.stderr)
+    local c, began = client.http_connect(gost.ports[1], origin.ports.count), support.now()
+    assert.equal(bytes .. " bytes\n", c:send(("x"):rep(bytes)):finish():read_all())
+    local up = support.now() - began
+    c:close()
     gost:stop()
-    return down.seconds, up.seconds
+    return down.seconds, up
   end
 
   it("of out slows downloads alone", function()
@@ -139,6 +140,15 @@ describe("A limiter", function()
     local down, up = measure("limiter.in=500KB", 1500000)
     assert.is_true(up > 1.2 and up < support.scaled(8), "up: " .. up)
     assert.is_true(down < support.scaled(1.2), "down: " .. down)
+  end)
+
+  it("of in slows the bodies of plain requests", function()
+    local gost = support.gost { "-L", "http://127.0.0.1:0?limiter.in=500KB" }
+    local file = support.files.random(1500000)
+    local r = get(gost, origin:url "/echo", 1, "-H", "Expect:", "--data-binary", "@" .. file)
+    assert.is_true(support.files.read(file) == r.body, r.stderr)
+    assert.is_true(r.seconds > 1.2 and r.seconds < support.scaled(8), "took " .. r.seconds)
+    gost:stop()
   end)
 
   it("is shared by all connections, tunnels too", function()
