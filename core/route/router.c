@@ -285,7 +285,11 @@ static char *way_text(const struct way *w)
     for (size_t i = 0; i < w->count; i++)
         gost_buf_printf(&b, "%s%s@%s", i ? " > " : "", w->node[i]->name,
                         gost_addr_format(&w->node[i]->addr, text));
-    char *copy = b.len ? strndup((char *)b.data, b.len) : NULL;
+    char *copy = b.len ? malloc(b.len + 1) : NULL;
+    if (copy) {
+        memcpy(copy, b.data, b.len);
+        copy[b.len] = '\0';
+    }
     gost_buf_destroy(&b);
     return copy;
 }
