@@ -37,9 +37,11 @@ int gost__file_flush(struct gost__file *x)
 int gost__file_say(struct gost__file *x, int status, const char *fields)
 {
     char text[64], all[512];
-    int n = status == 404 ? snprintf(text, sizeof(text), "404 page not found\n")
-                          : snprintf(text, sizeof(text), "%d %s\n", status, gost_http1_reason(status));
-    snprintf(all, sizeof(all), "Content-Type: text/plain; charset=utf-8\r\n%s", fields ? fields : "");
+    int n = status == 404
+                ? snprintf(text, sizeof(text), "404 page not found\n")
+                : snprintf(text, sizeof(text), "%d %s\n", status, gost_http1_reason(status));
+    snprintf(all, sizeof(all), "Content-Type: text/plain; charset=utf-8\r\n%s",
+             fields ? fields : "");
     int rc = gost__file_begin(x, status, (uint64_t)n, all);
     if (rc == 0 && !x->is_head)
         rc = gost_buf_append(&x->out, text, (size_t)n);

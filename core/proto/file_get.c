@@ -31,8 +31,8 @@ static bool take_number(struct gost_slice *s, uint64_t *out)
 }
 
 /*
- * "bytes=1-5", "bytes=5-", "bytes=-5" (RFC 9110 section 14.1.2). Several ranges are not served as such:
- * the whole file is a good answer to them, too.
+ * "bytes=1-5", "bytes=5-", "bytes=-5" (RFC 9110 section 14.1.2). Several ranges are not served as
+ * such: the whole file is a good answer to them, too.
  * @return 206 with `part`, 416, or 200: as if there were no range
  */
 static int parse_range(struct gost_slice v, uint64_t size, struct part *part)

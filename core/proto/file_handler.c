@@ -75,7 +75,8 @@ static int serve_request(struct gost__file *x)
     if (strcmp(x->method, "PUT") == 0)
         return gost__file_put(x);
     if (!x->is_head && strcmp(x->method, "GET") != 0)
-        return gost__file_say(x, 405, x->set->put ? "Allow: GET, HEAD, PUT\r\n" : "Allow: GET, HEAD\r\n");
+        return gost__file_say(x, 405,
+                              x->set->put ? "Allow: GET, HEAD, PUT\r\n" : "Allow: GET, HEAD\r\n");
     return gost__file_get(x);
 }
 
@@ -105,7 +106,8 @@ static int serve_one(struct gost__file *x)
 {
     int64_t ms = x->set->read_timeout > 0 ? x->set->read_timeout : GOST_READ_TIMEOUT;
     x->path[0] = x->method[0] = '\0';
-    ssize_t n = gost__http_head(&x->client, gost_http1_request_decode, &x->head, gost_deadline_in(ms));
+    ssize_t n =
+        gost__http_head(&x->client, gost_http1_request_decode, &x->head, gost_deadline_in(ms));
     if (n <= 0)
         return n == 0 ? 0 : refuse_head(x, (int)n);
     x->c->ops->count(x->c, (uint64_t)n, 0);

@@ -63,7 +63,8 @@ static int upload_begin(struct upload *u, struct gost__file *x)
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return -EIO;
     snprintf(u->temporary, sizeof(u->temporary), ".upload-%016llx", (unsigned long long)random);
-    u->fd = openat(u->dir, u->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    u->fd =
+        openat(u->dir, u->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     return u->fd < 0 ? -errno : 0;
 }
 
@@ -99,7 +100,8 @@ static int write_all(int fd, const uint8_t *p, size_t n)
 
 /*
  * Read the body into the file.
- * @param[out] disk  -errno when the file could not be written: then the body was not read to its end
+ * @param[out] disk  -errno when the file could not be written: then the body was not read to its
+ * end
  * @return 0, or a negative code when it is the client who failed
  */
 static int receive(struct gost__file *x, int fd, struct gost__http_body *body, int *disk)
@@ -111,7 +113,8 @@ static int receive(struct gost__file *x, int fd, struct gost__http_body *body, i
             gost__http_widen(r);
             ssize_t got = gost__http_fill(r, gost__file_deadline(x));
             if (got <= 0)
-                return got == 0 ? gost_fail(GOST_EOF, "the client left during its upload") : (int)got;
+                return got == 0 ? gost_fail(GOST_EOF, "the client left during its upload")
+                                : (int)got;
         }
         ssize_t used = gost__http_body_take(body, gost__http_bytes(r), r->len, &data);
         if (used < 0)
@@ -119,7 +122,8 @@ static int receive(struct gost__file *x, int fd, struct gost__http_body *body, i
         if (used == 0 && !body->done) { /* a piece of a chunk's head */
             ssize_t got = gost__http_fill(r, gost__file_deadline(x));
             if (got <= 0)
-                return got == 0 ? gost_fail(GOST_EOF, "the client left during its upload") : (int)got;
+                return got == 0 ? gost_fail(GOST_EOF, "the client left during its upload")
+                                : (int)got;
             continue;
         }
         int rc = gost_conn_pace(x->c, (uint64_t)used, 0);

@@ -1,8 +1,9 @@
 /**
- * A server of static files: what the files file_*.c share. Nothing outside of the directory is reached,
- * whatever the path says and whatever symbolic links lie in it.
+ * A server of static files: what the files file_*.c share. Nothing outside of the directory is
+ * reached, whatever the path says and whatever symbolic links lie in it.
  *
- * Files are read and written on the worker's own thread: a slow disk holds up its other connections.
+ * Files are read and written on the worker's own thread: a slow disk holds up its other
+ * connections.
  */
 #ifndef GOST_PROTO_FILE_SERVE_H
 #define GOST_PROTO_FILE_SERVE_H
@@ -35,9 +36,9 @@ struct gost__file {
     struct gost_http1 head; /**< lies in the reader's buffer, until that is read on */
     size_t head_len;        /**< bytes of it, still in `client` */
     char method[GOST_HTTP1_METHOD_MAX + 1];
-    bool is_head; /**< HEAD: the answer has no body */
-    bool again;   /**< the client may send one more request */
-    bool slash;   /**< the path ends with one */
+    bool is_head;                   /**< HEAD: the answer has no body */
+    bool again;                     /**< the client may send one more request */
+    bool slash;                     /**< the path ends with one */
     char path[GOST__FILE_PATH_MAX]; /**< decoded, without slashes in front; "." for the root */
 };
 
@@ -69,7 +70,8 @@ const char *gost__file_type(const char *path);
 /* --- answers (file_answer.c) -------------------------------------------------------------- */
 
 /**
- * Begin an answer in x->out: first line, Date, Connection, Content-Length and `fields` (each with CRLF).
+ * Begin an answer in x->out: first line, Date, Connection, Content-Length and `fields` (each with
+ * CRLF).
  * @return 0 or GOST_ELIMIT
  */
 int gost__file_begin(struct gost__file *x, int status, uint64_t length, const char *fields);

@@ -37,7 +37,8 @@ static int find(struct gost_conn *c, bool tproxy, struct gost_addr *out)
         return rc;
     if (!tproxy && gost_stream_query(c->client, GOST_QUERY_LOCAL_ADDR, &own) == 0 &&
         gost__redirect_is_self(&to, gost_sockaddr_port(&own)))
-        return gost_fail(GOST_EDENIED, "the client came straight to %s, which leads nowhere but here",
+        return gost_fail(GOST_EDENIED,
+                         "the client came straight to %s, which leads nowhere but here",
                          gost_sockaddr_format(&to, text));
     memset(out, 0, sizeof(*out));
     strcpy(out->host, gost_sockaddr_host(&to, text));

@@ -1,6 +1,6 @@
 /*
- * One connection: standard input and output, as an ssh ProxyCommand wants it. When it is over, so is the
- * program.
+ * One connection: standard input and output, as an ssh ProxyCommand wants it. When it is over, so
+ * is the program.
  */
 #include "core/transport/stdio.h"
 

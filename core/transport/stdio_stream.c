@@ -148,7 +148,8 @@ static int stdio_query(struct gost_stream *base, enum gost_query what, void *out
 static void stdio_destroy(struct gost_stream *base)
 {
     struct stdio_stream *s = self_of(base);
-    end_destroy(&s->out); /* first: both may be one terminal, and input was asked first for its flags */
+    end_destroy(
+        &s->out); /* first: both may be one terminal, and input was asked first for its flags */
     end_destroy(&s->in);
     over(s);
     free(s);
