@@ -44,6 +44,7 @@ const struct gost_listener_kind *const gost_listener_kinds[] = {
     &gost__tls_listener,
     &gost__unix_listener,
     &gost__rtcp_listener,
+    &gost__rudp_listener,
     &gost__runix_listener,
     &gost__mtls_listener,
     &gost__mtcp_listener,

@@ -54,26 +54,44 @@ const struct gost_announcement gost__relay_announcement = {
     .encode = gost__relay_bind_reply,
 };
 
-int gost__relay_bind(struct gost_stream **io, struct gost_relay *request,
-                     const struct gost_mux_options *mux, uint64_t deadline, struct gost_remote **out)
+/* Send the request and wait for the answer. @param[out] where  what the node says it listens at */
+static int ask(struct gost_stream *io, struct gost_relay *request, uint64_t deadline,
+               struct gost_addr *where)
 {
     enum { REQUEST_MAX = 2048 };
     uint8_t *bytes = malloc(REQUEST_MAX);
-    struct gost_relay answer;
-    if (!bytes)
-        return gost_fail_code(GOST_ENOMEM);
-    size_t n = gost_relay_encode(bytes, REQUEST_MAX, request);
-    int rc = n > 0 ? gost_io_write(*io, bytes, n, deadline)
+    struct gost_relay *answer = calloc(1, sizeof(*answer));
+    int rc = GOST_ENOMEM;
+    if (bytes && answer) {
+        size_t n = gost_relay_encode(bytes, REQUEST_MAX, request);
+        rc = n > 0 ? gost_io_write(io, bytes, n, deadline)
                    : gost_fail(GOST_EPROTO, "relay cannot name this address");
-    explicit_bzero(bytes, REQUEST_MAX);
+        explicit_bzero(bytes, REQUEST_MAX);
+        if (rc == 0)
+            rc = receive_message(io, answer, deadline);
+        if (rc == 0)
+            rc = gost__relay_verdict(answer->code);
+        *where = answer->addr[0];
+    } else {
+        gost_fail_code(rc);
+    }
     free(bytes);
-    if (rc == 0)
-        rc = receive_message(*io, &answer, deadline);
-    if (rc == 0)
-        rc = gost__relay_verdict(answer.code);
-    if (rc != 0)
-        return gost_fail_at(rc, "bind");
-    struct gost_addr none = {.host = ""};
-    return gost__remote_new(io, mux, &gost__relay_announcement,
-                            answer.naddrs ? &answer.addr[0] : &none, out);
+    free(answer);
+    return rc == 0 ? 0 : gost_fail_at(rc, "bind");
+}
+
+int gost__relay_bind(struct gost_stream **io, struct gost_relay *request,
+                     const struct gost_mux_options *mux, uint64_t deadline, struct gost_remote **out)
+{
+    struct gost_addr where = {.host = ""};
+    int rc = ask(*io, request, deadline, &where);
+    return rc == 0 ? gost__remote_new(io, mux, &gost__relay_announcement, &where, out) : rc;
+}
+
+int gost__relay_bind_packet(struct gost_stream **io, struct gost_relay *request, uint64_t deadline,
+                            struct gost_remote **out)
+{
+    struct gost_addr where = {.host = ""};
+    int rc = ask(*io, request, deadline, &where);
+    return rc == 0 ? gost__remote_new_framed(io, &where, out) : rc;
 }

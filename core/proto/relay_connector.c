@@ -159,15 +159,20 @@ static int relay_bind(struct gost_connector *c, struct gost_stream **io,
     const struct relay_settings *s = c->settings;
     struct gost_relay m = {.code = GOST_RELAY_BIND, .has_network = true};
     struct gost_addr addr = request->addr;
-    if (request->network == GOST_UDP)
-        return gost_fail(GOST_ENOTSUP, "the relay connector cannot listen for datagrams");
-    m.network = request->network == GOST_UNIX ? GOST_RELAY_UNIX : GOST_RELAY_TCP;
+    bool udp = request->network == GOST_UDP;
+    m.code |= udp ? GOST_RELAY_FLAG_UDP : 0;
+    m.network = udp                              ? GOST_RELAY_UDP
+                : request->network == GOST_UNIX ? GOST_RELAY_UNIX
+                                                : GOST_RELAY_TCP;
     if (!addr.host[0]) /* GOST 3.3 garbles ":port"; this is what it understands */
         strcpy(addr.host, "0.0.0.0");
     gost_relay_add_addr(&m, &addr);
     int rc = add_credentials(c, &m);
-    if (rc == 0)
-        rc = gost__relay_bind(io, &m, &s->mux, gost__deadline_within(deadline, s->timeout), out);
+    deadline = gost__deadline_within(deadline, s->timeout);
+    if (rc == 0 && udp)
+        rc = gost__relay_bind_packet(io, &m, deadline, out);
+    else if (rc == 0)
+        rc = gost__relay_bind(io, &m, &s->mux, deadline, out);
     explicit_bzero(&m.auth, sizeof(m.auth));
     return rc;
 }

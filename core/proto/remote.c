@@ -3,6 +3,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/net/io.h"
+#include "core/proto/udp_framed.h"
 #include "core/runtime/loop.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct gost_remote {
     uint32_t refs; /* one of the owner, one of each fiber that reads an announcement */
     struct gost_mux *mux; /* NULL once closed or lost */
     const struct gost_announcement *announcement;
+    struct gost_packet *packet; /* of datagrams, until it was taken */
     struct gost_addr where;
     void (*on_visitor)(void *user, struct gost_stream **s, const union gost_sockaddr *peer);
     void (*on_end)(void *user, int rc);
@@ -111,6 +113,39 @@ int gost__remote_new(struct gost_stream **io, const struct gost_mux_options *mux
     return 0;
 }
 
+int gost__remote_new_packet(struct gost_packet **packet, const struct gost_addr *where,
+                            struct gost_remote **out)
+{
+    struct gost_remote *r = calloc(1, sizeof(*r));
+    if (!r)
+        return gost_fail_code(GOST_ENOMEM);
+    r->refs = 1;
+    r->where = *where;
+    r->packet = *packet;
+    *packet = NULL;
+    gost_list_create(&r->early);
+    *out = r;
+    return 0;
+}
+
+int gost__remote_new_framed(struct gost_stream **io, const struct gost_addr *where,
+                            struct gost_remote **out)
+{
+    struct gost_packet *packet = NULL;
+    int rc = gost__udp_framed_new(io, GOST__UDP_TUNNEL, NULL, &packet);
+    if (rc == 0)
+        rc = gost__remote_new_packet(&packet, where, out);
+    gost_packet_close(packet);
+    return rc;
+}
+
+struct gost_packet *gost_remote_take_packet(struct gost_remote *r)
+{
+    struct gost_packet *p = r->packet;
+    r->packet = NULL;
+    return p;
+}
+
 const struct gost_addr *gost_remote_addr(const struct gost_remote *r)
 {
     return &r->where;
@@ -146,5 +181,7 @@ void gost_remote_close(struct gost_remote *r)
     if (r->mux)
         gost_mux_release(r->mux); /* visitors that are here stay; the session ends with the last */
     r->mux = NULL;
+    gost_packet_close(r->packet);
+    r->packet = NULL;
     unref(r);
 }

@@ -37,6 +37,20 @@ int gost__remote_new(struct gost_stream **io, const struct gost_mux_options *mux
                      const struct gost_announcement *a, const struct gost_addr *where,
                      struct gost_remote **out);
 
+/**
+ * The same where the node listens for datagrams and carries them, with addresses, as one packet.
+ * @param[in,out] packet  owned from now on, set to NULL; unchanged on failure
+ */
+int gost__remote_new_packet(struct gost_packet **packet, const struct gost_addr *where,
+                            struct gost_remote **out);
+
+/** The same, where the datagrams are framed on a stream. @param[in,out] io  as `packet` above */
+int gost__remote_new_framed(struct gost_stream **io, const struct gost_addr *where,
+                            struct gost_remote **out);
+
+/** Take the packet out, for gost_packet_sessions; NULL when there is none: visitors are streams. */
+struct gost_packet *gost_remote_take_packet(struct gost_remote *r);
+
 /** Where the node says that it listens. */
 const struct gost_addr *gost_remote_addr(const struct gost_remote *r);
 

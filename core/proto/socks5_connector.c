@@ -166,12 +166,16 @@ static int socks5_bind(struct gost_connector *c, struct gost_stream **io,
     const struct socks5_settings *s = c->settings;
     struct gost_socks5_request wanted = {.command = GOST_SOCKS5_MUX_BIND, .addr = request->addr};
     struct gost_socks5_reply reply;
-    if (request->network != GOST_TCP)
-        return gost_fail(GOST_ENOTSUP, "the socks5 connector cannot listen for %s",
-                         gost_network_name(request->network));
+    bool udp = request->network == GOST_UDP;
+    if (request->network == GOST_UNIX)
+        return gost_fail(GOST_ENOTSUP, "the socks5 connector cannot listen at Unix sockets");
+    if (udp)
+        wanted.command = GOST_SOCKS5_UDP_TUNNEL;
     if (!wanted.addr.host[0])
         strcpy(wanted.addr.host, "0.0.0.0");
     int rc = ask(c, io, &wanted, &reply, gost__deadline_within(deadline, s->timeout));
+    if (rc == 0 && udp)
+        return gost__remote_new_framed(io, &reply.addr, out);
     return rc == 0 ? gost__socks5_remote(io, &reply.addr, &s->mux, out) : gost_fail_at(rc, "bind");
 }
 

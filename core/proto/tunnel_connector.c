@@ -175,9 +175,8 @@ static int tunnel_bind(struct gost_connector *c, struct gost_stream **io,
                        struct gost_remote **out)
 {
     const struct tunnel_settings *s = c->settings;
-    if (request->network != GOST_TCP)
-        return gost_fail(GOST_ENOTSUP, "the tunnel connector cannot carry %s visitors",
-                         gost_network_name(request->network));
+    if (request->network == GOST_UNIX)
+        return gost_fail(GOST_ENOTSUP, "the tunnel connector cannot listen at Unix sockets");
     struct gost_relay *m = new_request(c, *io, GOST_RELAY_BIND, request);
     if (!m)
         return GOST_EAUTH;

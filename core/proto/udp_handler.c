@@ -69,6 +69,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
 
 const struct gost_handler_kind gost__udp_handler = {
     .name = "udp",
+    .aliases = "rudp",
     .help = "forward datagrams to the service's nodes",
     .options = {options, sizeof(struct udp_settings)},
     .no_auth = true,

@@ -5,7 +5,10 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/net/packet_sessions.h"
+#include "core/net/udp_sessions.h"
 #include "core/proto/remote.h"
+#include "core/proto/udp_framed.h"
 #include "core/runtime/loop.h"
 #include "core/transport/kinds.h"
 
@@ -18,12 +21,49 @@ enum {
      * host that came back. */
     BACKOFF_MIN_MS = 200,
     BACKOFF_MAX_MS = 1500,
+    SESSIONS_MAX = 16384, /* of datagrams, at a time */
+};
+
+struct rudp_settings {
+    int64_t ttl; /* milliseconds */
+    int64_t backlog, queue, buffer;
+};
+
+static const struct gost_option rudp_options[] = {
+    {.key = "ttl",
+     .type = GOST_OPT_DURATION,
+     .offset = offsetof(struct rudp_settings, ttl),
+     .def = "5s",
+     .help = "how long a visitor's session lasts without a datagram"},
+    {.key = "backlog",
+     .type = GOST_OPT_INT,
+     .offset = offsetof(struct rudp_settings, backlog),
+     .def = "128",
+     .min = 1,
+     .max = 65536,
+     .help = "accepted for GOST's configurations: sessions are served at once"},
+    {.key = "readQueueSize",
+     .type = GOST_OPT_INT,
+     .offset = offsetof(struct rudp_settings, queue),
+     .def = "1024",
+     .min = 1,
+     .max = 65536,
+     .help = "datagrams that wait in a session; more are dropped"},
+    {.key = "readBufferSize",
+     .type = GOST_OPT_INT,
+     .offset = offsetof(struct rudp_settings, buffer),
+     .def = "65535",
+     .min = 1,
+     .max = 65535,
+     .help = "accepted for GOST's configurations: datagrams of any size pass"},
+    GOST_OPTION_END,
 };
 
 struct remote_state {
     struct gost_listener *listener; /* NULL once stopped: the fiber frees the state */
     struct gost_fiber *fiber;
     struct gost_remote *remote; /* while it listens */
+    struct gost_packet_sessions *sessions; /* of datagrams that come as one packet, or NULL */
     int rc;                     /* why it does not any more */
     uint32_t seed;
 };
@@ -34,20 +74,71 @@ static uint32_t jitter(struct remote_state *s, uint32_t range)
     return (s->seed >> 8) % (range + 1);
 }
 
+/* Datagrams of one visitor on a stream of its own, as tunnels have them. */
+static void on_packet_stream(struct gost_listener *l, struct gost_stream **stream,
+                             const union gost_sockaddr *peer)
+{
+    const struct rudp_settings *set = l->settings;
+    struct gost_packet *p = NULL;
+    if (gost__udp_framed_new(stream, GOST__UDP_RELAY, NULL, &p) != 0)
+        return;
+    p->ttl_ms = set->ttl > 0 ? (uint64_t)set->ttl : 0;
+    l->on_packet(l, &p, peer);
+}
+
 static void on_visitor(void *user, struct gost_stream **stream, const union gost_sockaddr *peer)
 {
     struct remote_state *s = user;
-    if (s->listener)
+    if (s->listener && s->listener->kind->packets)
+        on_packet_stream(s->listener, stream, peer);
+    else if (s->listener)
         s->listener->on_stream(s->listener, stream, peer);
+}
+
+static void on_session(void *user, struct gost_packet **p, const union gost_sockaddr *peer)
+{
+    struct remote_state *s = user;
+    if (s->listener)
+        s->listener->on_packet(s->listener, p, peer);
+}
+
+static void let_go(struct remote_state *s)
+{
+    gost_packet_sessions_close(s->sessions);
+    s->sessions = NULL;
+    gost_remote_close(s->remote);
+    s->remote = NULL;
 }
 
 static void on_end(void *user, int rc)
 {
     struct remote_state *s = user;
     s->rc = rc;
-    gost_remote_close(s->remote);
-    s->remote = NULL;
+    let_go(s);
     gost_fiber_wake(s->fiber);
+}
+
+/* Hear of visitors, however they come. */
+static int hear(struct remote_state *s)
+{
+    const struct rudp_settings *set = s->listener->settings;
+    struct gost_packet *p = gost_remote_take_packet(s->remote);
+    if (!p) {
+        gost_remote_listen(s->remote, on_visitor, on_end, s);
+        return 0;
+    }
+    int rc = gost_packet_sessions_new(&p, &s->sessions);
+    if (rc != 0) {
+        gost_packet_close(p);
+        return rc;
+    }
+    s->sessions->sessions_max = SESSIONS_MAX;
+    s->sessions->queue_max = (size_t)set->queue;
+    s->sessions->ttl_ms = set->ttl > 0 ? (uint64_t)set->ttl : 0;
+    s->sessions->on_session = on_session;
+    s->sessions->on_end = on_end;
+    s->sessions->user = s;
+    return 0;
 }
 
 /* Listen, and stay until the control connection is lost. @return how long to wait, 0 at the start */
@@ -55,7 +146,9 @@ static int listen_once(struct remote_state *s)
 {
     struct gost_listener *l = s->listener;
     char text[GOST_HOSTPORT_MAX];
-    struct gost_request request = {.network = l->kind->unix_path ? GOST_UNIX : GOST_TCP,
+    struct gost_request request = {.network = l->kind->unix_path ? GOST_UNIX
+                                              : l->kind->packets ? GOST_UDP
+                                                                 : GOST_TCP,
                                    .addr = l->where};
     int rc = l->bind(l, &request, gost_deadline_in(BIND_MS), &s->remote);
     if (rc != 0)
@@ -63,8 +156,9 @@ static int listen_once(struct remote_state *s)
     gost_log(GOST_LOG_INFO, "remote listener: listening on %s over there",
              gost_addr_format(gost_remote_addr(s->remote), text));
     s->rc = 0;
-    gost_remote_listen(s->remote, on_visitor, on_end, s);
-    while (s->remote && (rc = gost_fiber_wait(GOST_NEVER)) == 0)
+    if (s->listener) /* a reload may have come meanwhile */
+        rc = hear(s);
+    while (rc == 0 && s->remote && (rc = gost_fiber_wait(GOST_NEVER)) == 0)
         ;
     return s->remote ? rc : GOST_EOF;
 }
@@ -77,6 +171,7 @@ static void remote_main(void *arg)
     while (s->listener) {
         bool listened = false;
         int rc = listen_once(s);
+        let_go(s);
         listened = rc == GOST_EOF && s->rc != 0;
         if (!s->listener || rc == GOST_ECANCELED)
             break;
@@ -87,7 +182,7 @@ static void remote_main(void *arg)
         if (gost_fiber_sleep(ms) != 0)
             break;
     }
-    gost_remote_close(s->remote);
+    let_go(s);
     if (s->listener)
         s->listener->state = NULL;
     free(s);
@@ -119,6 +214,11 @@ static int remote_start(struct gost_listener *l)
 static void remote_stop(struct gost_listener *l)
 {
     struct remote_state *s = l->state;
+    if (!l->bind && l->kind->packets) {
+        gost_udp_sessions_close(l->state);
+        l->state = NULL;
+        return;
+    }
     if (!l->bind) {
         gost_acceptor_close(&l->acceptor);
         return;
@@ -155,8 +255,37 @@ static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr
         l->on_stream(l, &s, peer);
 }
 
+static void on_local_session(struct gost_udp_sessions *u, struct gost_packet **p,
+                             const union gost_sockaddr *peer)
+{
+    struct gost_listener *l = u->user;
+    l->on_packet(l, p, peer);
+}
+
+static int start_local_packets(struct gost_listener *l)
+{
+    const struct rudp_settings *set = l->settings;
+    struct gost_udp_sessions *u;
+    struct gost_udp_limits limits = {.sessions = SESSIONS_MAX,
+                                     .pending = (size_t)set->backlog,
+                                     .queue = (size_t)set->queue,
+                                     .datagram = (size_t)set->buffer,
+                                     .ttl_ms = set->ttl > 0 ? (uint64_t)set->ttl : 0,
+                                     .may_replace = true};
+    int rc = gost_udp_sessions_new(&l->addr, &l->socket, &limits, &u);
+    if (rc != 0)
+        return rc;
+    u->on_session = on_local_session;
+    u->user = l;
+    l->state = u;
+    l->addr = u->addr;
+    return 0;
+}
+
 static int start_local(struct gost_listener *l)
 {
+    if (l->kind->packets)
+        return start_local_packets(l);
     l->acceptor.on_accept = on_accept;
     l->acceptor.user = l;
     int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
@@ -179,6 +308,17 @@ const struct gost_listener_kind gost__runix_listener = {
     .help = "listen at a Unix socket at the far end of the chain",
     .remote = true,
     .unix_path = true,
+    .start = remote_start,
+    .stop = remote_stop,
+    .inherit = remote_inherit,
+};
+
+const struct gost_listener_kind gost__rudp_listener = {
+    .name = "rudp",
+    .help = "listen for datagrams at the far end of the chain",
+    .options = {rudp_options, sizeof(struct rudp_settings)},
+    .remote = true,
+    .packets = true,
     .start = remote_start,
     .stop = remote_stop,
     .inherit = remote_inherit,

@@ -325,6 +325,96 @@ chains:
   end)
 end)
 
+describe("A port for datagrams at the far end", function()
+  local origin
+  setup(function() origin = support.origin { "echo" } end)
+  teardown(support.cleanup)
+
+  local function udp(port)
+    local sock = socket.udp4()
+    sock:settimeout(support.scaled(5))
+    assert(sock:setpeername("127.0.0.1", port))
+    return sock
+  end
+
+  ---Sends until it is answered: datagrams may be lost while a tunnel begins.
+  local function ask(sock, text)
+    sock:settimeout(0.2)
+    local got
+    support.eventually(function()
+      sock:send(text)
+      got = sock:receive()
+      return got == text
+    end, 5)
+    return got
+  end
+
+  local function listen(node, where)
+    local gost = support.gost { "-L", ("rudp://%s/%s?ttl=30s"):format(where, origin:addr "echo"), "-F", node,
+      listeners = 0 }
+    local addr = gost:wait_log 'listening on ([^%s"]+) over there'
+    return gost, tonumber(addr:match ":(%d+)$")
+  end
+
+  for _, scheme in ipairs { "relay", "relay+tls", "socks5", "socks5+mtcp" } do
+    it("tells visitors apart over " .. scheme, function()
+      local far = support.gost { "-L", scheme .. "://127.0.0.1:0?bind=true&udp=true", listeners = 1 }
+      local gost, port = listen(("%s://127.0.0.1:%d"):format(scheme, far.ports[1]), "127.0.0.1:0")
+      assert.is_true(port > 0)
+      local visitors = {}
+      for i = 1, 20 do
+        visitors[i] = udp(port)
+        assert(visitors[i]:send("visitor " .. i))
+      end
+      for i, visitor in ipairs(visitors) do
+        assert.equal("visitor " .. i, visitor:receive())
+      end
+      local large = ("0123456789abcdef"):rep(500) -- LuaSocket reads no more than 8192 bytes
+      assert.equal(large, ask(visitors[1], large))
+      for _, visitor in ipairs(visitors) do visitor:close() end
+      stop(gost)
+      stop(far)
+    end)
+  end
+
+  it("is back after the server was killed, and is refused without bind", function()
+    local far = support.gost { "-L", "relay://127.0.0.1:0?bind=true" }
+    local at = far.ports[1]
+    local gost, port = listen("relay://127.0.0.1:" .. at, "127.0.0.1:" .. support.free_port())
+    local visitor = udp(port)
+    assert.equal("one", ask(visitor, "one"))
+    far:terminate()
+    gost:wait_log "again in"
+    far = support.gost { "-L", "relay://127.0.0.1:" .. at }
+    gost:wait_log "forbidden[^\n]*again in"
+    far:terminate()
+    far = support.gost { "-L", "relay://127.0.0.1:" .. at .. "?bind=true" }
+    assert.equal("two", ask(visitor, "two"))
+    stop(gost)
+    stop(far)
+  end)
+
+  it("may be behind a tunnel", function()
+    local id = "4d21094e-b74c-4916-86c1-d9fa36ea677b"
+    local far = support.gost { "-L", "tunnel://127.0.0.1:0?tunnel=a.test:" .. id }
+    local node = ("tunnel://127.0.0.1:%d?tunnel.id=%s"):format(far.ports[1], id)
+    local gost = listen(node, ":0")
+    local front = support.gost { "-L", "udp://127.0.0.1:0/a.test:53", "-F", node }
+    local a, b = udp(front.ports[1]), udp(front.ports[1])
+    assert.equal("a", ask(a, "a"))
+    assert.equal("b", ask(b, "b"))
+    stop(front)
+    stop(gost)
+    stop(far)
+  end)
+
+  it("is a port of this host without a chain", function()
+    local gost = support.gost { "-L", "rudp://127.0.0.1:0/" .. origin:addr "echo" }
+    assert.equal("x", ask(udp(gost.ports[1]), "x"))
+    stop(gost)
+  end)
+end)
+
 describe("SOCKS5 BIND", function()
   teardown(support.cleanup)
 
