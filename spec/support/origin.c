@@ -208,9 +208,10 @@ static void origin_http(struct origin_conn *c)
             break;
         if (!echo && r->body_len == 0 && origin_route(c, r) != 0)
             break;
-        if (!echo && r->body_len != 0 && origin_answer(c, r, 200, "taken\n") != 0)
+        int upload = !echo && r->body_len != 0; /* answered when all of it is here */
+        if (origin_body(c, r, echo) != 0)
             break;
-        if (origin_body(c, r, echo) != 0 || last)
+        if ((upload && origin_answer(c, r, 200, "taken\n") != 0) || last)
             break;
     }
     free(r);
