@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { YAMUX_RECEIVE_MAX = 64 * 1024 * 1024 }; /* the windows are the bound; this is for a flood */
+
 static _Thread_local struct gost_list sessions; /* of this thread */
 
 void *gost_mux_user(const struct gost_mux *m)
@@ -262,7 +264,7 @@ static void send_due(struct gost_mux *m)
         return;
     m->tx_due = false;
     gost__mux_flush(m);
-    if (!m->blocked && m->rc == 0 && !gost_list_empty(&m->waiters))
+    if (!m->blocked && m->rc == 0)
         gost__mux_serve(m);
     if (!m->blocked && m->rc == 0 && m->out.len > 0)
         gost__mux_flush(m);
@@ -331,12 +333,12 @@ static void apply_options(struct gost_mux *m, const struct gost_mux_options *o)
     m->interval = (uint64_t)or_default(o->keepalive_interval, yamux ? 30000 : 10000);
     m->timeout = yamux ? 10000 : (uint64_t)or_default(o->keepalive_timeout, 30000);
     m->max_frame = (uint32_t)or_default(yamux ? 0 : o->max_frame, 32768);
-    m->max_receive = yamux ? UINT64_MAX : (uint64_t)or_default(o->max_receive, 4194304);
+    m->max_receive = yamux ? YAMUX_RECEIVE_MAX : (uint64_t)or_default(o->max_receive, 4194304);
     m->window = (uint32_t)(yamux ? or_default(o->max_window, GOST__MUX_WINDOW)
                                  : or_default(o->max_stream, 65536));
     if (m->window > m->max_receive)
         m->window = (uint32_t)m->max_receive;
-    m->grow = o->max_stream <= 0 && m->max_receive >= 4 * GOST__MUX_WINDOW;
+    m->grow = (yamux ? o->max_window : o->max_stream) <= 0;
     m->backlog = (uint32_t)or_default(o->backlog, GOST_MUX_BACKLOG);
 }
 
@@ -369,6 +371,7 @@ static void set_up(struct gost_mux *m, bool client)
     gost_list_create(&m->accepted);
     gost_list_create(&m->due);
     gost_list_create(&m->waiters);
+    gost_list_create(&m->ahead);
     gost_buf_create(&m->out, GOST__MUX_OUT_MAX);
     gost_task_create(&m->task, on_task);
     gost_timer_create(&m->timer, on_timer);
@@ -377,7 +380,8 @@ static void set_up(struct gost_mux *m, bool client)
     m->client = client;
     m->next_id = m->protocol->first_id[client];
     m->key = gost_hash(&m, sizeof(m)) | 1;
-    m->heard_at = gost_now();
+    m->quota = m->max_frame;
+    m->heard_at = m->measured_at = gost_now();
     m->ping_at = m->heard_at + m->interval;
     m->owned = true;
     m->rx_due = true; /* bytes may have been pushed back, or come before our wakers were set */

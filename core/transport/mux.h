@@ -46,8 +46,8 @@ struct gost_mux_options {
                                    yamux: 10 s for the answer to a ping, always */
     int64_t max_frame;          /**< smux: bytes of data in a frame that is sent; 32768 */
     int64_t max_receive;        /**< smux: bytes that all streams hold unread; 4 MiB */
-    int64_t max_stream;         /**< smux 2: window of a stream; 64 KiB, up to 256 KiB while it is read */
-    int64_t max_window;         /**< yamux: the same; 256 KiB */
+    int64_t max_stream;         /**< smux 2: window of a stream; 64 KiB, up to 1 MiB while it is read */
+    int64_t max_window;         /**< yamux: the same; 256 KiB, up to 1 MiB */
     int64_t backlog;            /**< GOST_MUX_BACKLOG; not in the table below */
 };
 
@@ -92,12 +92,13 @@ struct gost_mux_options {
          .type = GOST_OPT_INT,                                                                     \
          .offset = offsetof(settings, member.max_stream),                                          \
          .def = stream_buffer,                                                                     \
-         .help = "smux 2: window of a stream; not given: 65536, growing to 262144 while it is "    \
-                 "read as fast as it fills"},                                                      \
+         .help = "smux 2: window of a stream; not given: 65536, more while it is read as fast "    \
+                 "as it fills"},                                                                   \
     {                                                                                              \
         .key = "mux.maxStreamWindow", .type = GOST_OPT_INT,                                        \
         .offset = offsetof(settings, member.max_window),                                           \
-        .help = "yamux: window of a stream, at least 262144, which is used when not given"         \
+        .help = "yamux: window of a stream, at least 262144; not given: that, more while it is "   \
+                "read as fast as it fills"                                                         \
     }
 
 /** @return 0, or GOST_ECONFIG with a diag that names the option; values <= 0 mean "the default" */

@@ -11,6 +11,7 @@ enum {
     GOST__MUX_READ_MAX = 256 * 1024,   /**< read from the carrier at once */
     GOST__MUX_WINDOW = 256 * 1024,     /**< what both protocols start with */
     GOST__MUX_GATHER = 256 * 1024,     /**< gathered in one turn before it is sent */
+    GOST__MUX_QUOTA_MAX = 256 * 1024,  /**< of a stream's turn, on a fast carrier */
     GOST__MUX_OUT_MAX = 4 * 1024 * 1024, /**< waiting, control frames included: the session dies */
     GOST__MUX_REPLY_MAX = 512 * 1024,  /**< waiting, before a flood of nonsense gets no replies */
     GOST__MUX_UNANSWERED = 256,        /**< yamux: openings before the first is acknowledged */
@@ -22,7 +23,7 @@ struct gost__mux_stream {
     struct gost_mux *mux;
     struct gost__mux_stream *next; /**< in the same bucket of the session's table */
     struct gost_waker *waker[2];   /**< the user's, by enum gost_side */
-    struct gost_list wait;         /**< in mux->waiters; before it is delivered, in mux->accepted */
+    struct gost_list wait;         /**< in mux->waiters or ->ahead; before it is delivered, in mux->accepted */
     struct gost_list due;          /**< in mux->due: to be woken when the batch is parsed */
     struct gost_buf in;            /**< received, not read; no memory while it is empty */
     int64_t credit;                /**< bytes that we may still send */
@@ -31,15 +32,15 @@ struct gost__mux_stream {
     uint32_t id;
     uint32_t window;               /**< that we announce */
     uint32_t sent;                 /**< bytes, modulo 2^32 */
-    uint32_t consumed, reported;   /**< bytes read by the user; as of the last report; modulo 2^32 */
+    uint32_t consumed, reported;   /**< bytes read by the user; so far, as reported; modulo 2^32 */
     uint32_t fresh_first, fresh_last; /**< places of pieces in mux->batch; 0: none */
     uint32_t fresh_from;           /**< bytes of the first that were read */
     uint32_t fresh_len;            /**< bytes of all */
-    uint32_t round;                /**< when `turn` was given */
+    uint32_t quota;                /**< may send so much before the others that wait: its turn */
+    uint32_t round, served;        /**< session's counts as of its last turn */
     int rc;                        /**< why the stream alone failed, or 0 */
     const char *why;               /**< the words for that, static */
     bool wake_read, wake_write;    /**< while in mux->due */
-    bool turn;                     /**< may send a frame before the others that wait */
     bool starved;                  /**< a writer waits for credit */
     bool fin_in, fin_out;          /**< ended by the peer, by us (or no goodbye is due any more) */
     bool unanswered;               /**< yamux: we opened it, and wait for the acknowledgement */
@@ -89,7 +90,7 @@ struct gost_mux {
     /* settings */
     uint8_t version;
     bool client, keepalive;
-    bool grow; /**< the window of a stream may grow to GOST__MUX_WINDOW */
+    bool grow; /**< the window of a stream may grow */
     uint32_t max_frame, window, backlog;
     uint64_t max_receive;
     uint64_t interval, timeout; /**< milliseconds */
@@ -125,8 +126,12 @@ struct gost_mux {
     /* sending (mux_write.c) */
     struct gost_buf out; /**< frames, in order; no memory while it is empty */
     struct gost_list waiters; /**< streams that wait for their turn */
+    struct gost_list ahead;   /**< and those that come first */
     uint32_t turns;           /**< given in this round and not used yet */
-    uint32_t round;
+    uint32_t round, served;   /**< rounds so far, turns so far */
+    uint32_t quota;           /**< of a turn: what the carrier takes in a few milliseconds */
+    uint32_t passed;          /**< bytes that the carrier took … */
+    uint64_t measured_at;     /**< … since then */
     bool blocked;        /**< the carrier takes nothing until its waker fires */
     bool tx_due;         /**< something to send or to hand out */
     bool tx_wants_read;  /**< the carrier must be able to read before it can be written */
@@ -197,6 +202,13 @@ size_t gost__mux_take(struct gost__mux_stream *s, uint8_t *buf, size_t n);
 /** Forget what a stream has not read. */
 void gost__mux_drop_input(struct gost__mux_stream *s);
 
+/**
+ * For the protocols, before a report: a stream that is read as fast as it fills gets a larger window, so
+ * that a long way does not slow it down, as long as all windows together stay within half of what
+ * may be held; with more streams they shrink again.
+ */
+void gost__mux_grow_window(struct gost__mux_stream *s);
+
 /** For the protocols: the peer opened a stream. @return it, or NULL when it was refused */
 struct gost__mux_stream *gost__mux_peer_opens(struct gost_mux *m, uint32_t id);
 
@@ -224,7 +236,7 @@ uint8_t *gost__mux_control(struct gost_mux *m, size_t n);
 /** Send what waits, as far as the carrier takes it. */
 void gost__mux_flush(struct gost_mux *m);
 
-/** Let those that wait write, one frame each in turn. */
+/** Let those that wait write, each in its turn. */
 void gost__mux_serve(struct gost_mux *m);
 
 /** Send data of a stream. @return bytes (> 0), GOST_WANT_WRITE, or a negative code with diag */

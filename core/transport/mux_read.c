@@ -15,6 +15,7 @@
 enum {
     LINK = 8,    /* bytes before a piece */
     ROUNDS = 4,  /* batches before others get their turn */
+    GROWN_MAX = 1024 * 1024, /* the largest window, unless it was set */
     OVERRUN = 65535, /* forgiven: a sender may look at the window before a frame, not inside it */
 };
 
@@ -89,6 +90,17 @@ size_t gost__mux_take(struct gost__mux_stream *s, uint8_t *buf, size_t n)
 {
     size_t got = s->in.len ? take_kept(s, buf, n) : 0;
     return got + (s->fresh_first ? take_fresh(s, buf + got, n - got) : 0);
+}
+
+void gost__mux_grow_window(struct gost__mux_stream *s)
+{
+    const struct gost_mux *m = s->mux;
+    uint64_t share = m->max_receive / 2 / m->live;
+    share = share < GROWN_MAX ? share : GROWN_MAX;
+    uint32_t most = share > m->window ? (uint32_t)share : m->window;
+    if (s->reported != 0 && gost__mux_queued(s) == 0 && s->window < most)
+        s->window *= 2;
+    s->window = s->window < most ? s->window : most;
 }
 
 void gost__mux_drop_input(struct gost__mux_stream *s)

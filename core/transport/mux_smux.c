@@ -57,19 +57,15 @@ static void smux_ping(struct gost_mux *m)
     control(m, GOST_SMUX_NOP, 0);
 }
 
-/*
- * Report after the first read, then after each half window. A stream whose reader keeps up may get a
- * larger one: peers assume GOST__MUX_WINDOW at first anyway.
- */
+/* Report after the first read, then after each half window. */
 static void smux_consumed(struct gost__mux_stream *s)
 {
     struct gost_mux *m = s->mux;
-    uint32_t since = s->consumed - s->reported;
-    if (m->version != 2 || (s->reported != 0 && since < s->window / 2))
+    if (m->version != 2 || (s->reported != 0 && s->consumed - s->reported < s->window / 2))
         return;
     size_t queued = gost__mux_queued(s);
-    if (m->grow && s->reported != 0 && queued == 0 && s->window < GOST__MUX_WINDOW)
-        s->window *= 2;
+    if (m->grow)
+        gost__mux_grow_window(s);
     struct gost_smux_update u = {.consumed = s->consumed, .window = s->window};
     uint8_t *room = gost__mux_control(m, GOST_SMUX_MAX + GOST_SMUX_UPDATE_MAX);
     if (!room)

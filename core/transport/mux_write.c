@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum {
-    DIRECT_MIN = 8 * 1024, /* cheaper to send than to copy */
+    DIRECT_MIN = 8 * 1024, /* cheaper to send than to copy … */
+    DIRECT_AMONG = 32 * 1024, /* … and where others send as well */
     FRAMES = 16,           /* sent directly in one call */
     SERVED_MAX = 64,       /* turns given before other sessions get theirs */
 };
@@ -54,6 +55,7 @@ void gost__mux_flush(struct gost_mux *m)
     while (m->rc == 0 && m->out.len > 0) {
         ssize_t n = gost_stream_write(m->io, m->out.data, m->out.len);
         if (n >= 0) {
+            m->passed += (uint32_t)n;
             gost_buf_consume(&m->out, (size_t)n);
         } else if (gost_is_want(n)) {
             set_blocked(m, n);
@@ -72,39 +74,70 @@ void gost__mux_flush(struct gost_mux *m)
 
 static bool has_turn(const struct gost__mux_stream *s)
 {
-    return s->turn && s->mux->round - s->round <= 1;
+    return s->quota > 0 && s->mux->round - s->round <= 1;
 }
 
 void gost__mux_yield_turn(struct gost__mux_stream *s)
 {
-    if (s->turn && s->round == s->mux->round && s->mux->turns > 0)
+    if (s->quota > 0 && s->round == s->mux->round && s->mux->turns > 0)
         s->mux->turns--;
-    s->turn = false;
+    s->quota = 0;
 }
 
 /* Others than `s` wait, or were called and have not come yet. */
 static bool others_wait(const struct gost__mux_stream *s)
 {
     const struct gost_mux *m = s->mux;
-    uint32_t own = s->turn && s->round == m->round && m->turns > 0;
-    return !gost_list_empty(&m->waiters) || m->turns > own;
+    uint32_t own = s->quota > 0 && s->round == m->round && m->turns > 0;
+    return !gost_list_empty(&m->waiters) || !gost_list_empty(&m->ahead) || m->turns > own;
 }
 
-/* Stand in line. */
+/*
+ * Stand in line: in front, if its turn was cut short, or if all others had one since it had its own: a
+ * stream with little to say does not wait behind a hundred that are never done.
+ */
 static ssize_t wait_for_turn(struct gost__mux_stream *s, bool first)
 {
     struct gost_mux *m = s->mux;
     if (gost_list_empty(&s->wait)) {
-        if (first)
-            gost_list_push(&m->waiters, &s->wait);
-        else
-            gost_list_add(&m->waiters, &s->wait);
+        bool ahead = first || m->served - s->served > m->live;
+        gost_list_add(ahead ? &m->ahead : &m->waiters, &s->wait);
     }
     if (!m->blocked) {
         m->tx_due = true;
         gost__mux_post(m);
     }
     return GOST_WANT_WRITE;
+}
+
+/*
+ * A turn is what the carrier takes in 4 ms, at least a frame: on a fast one larger pieces save work, on
+ * a slow one nobody waits long.
+ */
+static void measure(struct gost_mux *m)
+{
+    uint64_t now = gost_now(), ms = now - m->measured_at;
+    if (ms < 16)
+        return;
+    uint64_t quota = m->passed * (uint64_t)4 / ms;
+    quota = quota < GOST__MUX_QUOTA_MAX ? quota : GOST__MUX_QUOTA_MAX;
+    m->quota = quota > m->max_frame ? (uint32_t)quota : m->max_frame;
+    m->passed = 0;
+    m->measured_at = now;
+}
+
+static void give_turn(struct gost__mux_stream *s)
+{
+    struct gost_mux *m = s->mux;
+    s->quota = m->quota;
+    s->round = m->round;
+    s->served = ++m->served;
+    m->turns++;
+    m->waking = s;
+    gost_waker_fire(s->waker[GOST_WRITER]);
+    if (m->waking && s->quota < m->quota) /* it came, and has no more for now */
+        gost__mux_yield_turn(s);
+    m->waking = NULL;
 }
 
 /*
@@ -116,16 +149,13 @@ void gost__mux_serve(struct gost_mux *m)
     struct gost_list *link;
     m->round++;
     m->turns = 0;
+    measure(m);
     for (int i = 0; i < SERVED_MAX && !m->blocked && m->rc == 0; i++) {
-        if (!(link = gost_list_shift(&m->waiters)))
+        if (!(link = gost_list_shift(&m->ahead)) && !(link = gost_list_shift(&m->waiters)))
             return;
-        struct gost__mux_stream *s = gost_container_of(link, struct gost__mux_stream, wait);
-        s->turn = true;
-        s->round = m->round;
-        m->turns++;
-        gost_waker_fire(s->waker[GOST_WRITER]);
+        give_turn(gost_container_of(link, struct gost__mux_stream, wait));
     }
-    if (!m->blocked && m->rc == 0 && !gost_list_empty(&m->waiters)) {
+    if (!m->blocked && m->rc == 0) { /* the rest in the next turn of the loop */
         m->tx_due = true;
         gost__mux_post(m);
     }
@@ -227,6 +257,7 @@ static ssize_t send_direct(struct gost__mux_stream *s, const uint8_t *p, size_t 
         }
         if (put < 0)
             return gost__mux_die(m, (int)put);
+        m->passed += (uint32_t)put;
         ssize_t begun = direct_settle(&d, s, (size_t)put);
         if (begun < 0)
             return begun;
@@ -240,11 +271,31 @@ static ssize_t send_direct(struct gost__mux_stream *s, const uint8_t *p, size_t 
     return (ssize_t)done;
 }
 
+/* What `s` may send now, with at most `limit` bytes. @return as gost__mux_send */
+static ssize_t send_list(struct gost__mux_stream *s, const struct iovec *iov, int count,
+                         size_t limit, size_t direct_min)
+{
+    ssize_t total = 0;
+    for (int i = 0; i < count && limit > 0; i++) {
+        size_t n = iov[i].iov_len < limit ? iov[i].iov_len : limit;
+        ssize_t put = n >= direct_min ? send_direct(s, iov[i].iov_base, n)
+                                      : send_gathered(s, iov[i].iov_base, n);
+        if (put < 0)
+            return put;
+        total += put;
+        limit -= (size_t)put;
+        if ((size_t)put < iov[i].iov_len)
+            break;
+    }
+    return total;
+}
+
 ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int count)
 {
     struct gost_mux *m = s->mux;
-    ssize_t total = 0;
-    bool any = false;
+    size_t asked = 0;
+    for (int i = 0; i < count; i++)
+        asked += iov[i].iov_len;
     if (m->out.len >= GOST__MUX_GATHER && !m->blocked)
         gost__mux_flush(m);
     if (m->rc != 0)
@@ -257,22 +308,16 @@ ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int 
     bool others = others_wait(s), turn = has_turn(s);
     if (m->blocked || (others && !turn))
         return wait_for_turn(s, m->blocked && turn);
-    size_t limit = others ? m->max_frame : (size_t)-1;
-    limit = (int64_t)limit < 0 || (int64_t)limit > s->credit ? (size_t)s->credit : limit;
-    for (int i = 0; i < count && limit > 0; i++) {
-        size_t n = iov[i].iov_len < limit ? iov[i].iov_len : limit;
-        ssize_t put = n >= DIRECT_MIN && !others ? send_direct(s, iov[i].iov_base, n)
-                                                 : send_gathered(s, iov[i].iov_base, n);
-        if (put < 0)
-            return put;
-        any |= n > 0;
-        total += put;
-        limit -= (size_t)put;
-        if ((size_t)put < iov[i].iov_len)
-            break;
-    }
-    if (total == 0 && any)
+    int64_t limit = others ? s->quota : INT64_MAX;
+    ssize_t total = send_list(s, iov, count, (size_t)(limit < s->credit ? limit : s->credit),
+                              others ? DIRECT_AMONG : DIRECT_MIN);
+    if (total == 0 && asked > 0)
         return wait_for_turn(s, true);
-    gost__mux_yield_turn(s);
+    if (others && total > 0) {
+        if ((uint32_t)total >= s->quota)
+            gost__mux_yield_turn(s);
+        else
+            s->quota -= (uint32_t)total;
+    }
     return total;
 }

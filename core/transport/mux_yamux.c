@@ -71,11 +71,22 @@ static void yamux_farewell(struct gost_mux *m)
     control(m, GOST_YAMUX_GO_AWAY, 0, 0, GOST_YAMUX_NORMAL);
 }
 
+static int64_t returnable(const struct gost__mux_stream *s)
+{
+    return (int64_t)s->window - (int64_t)gost__mux_queued(s) - s->allow;
+}
+
 /* Give back what was read, once it is half of the window. */
 static void yamux_consumed(struct gost__mux_stream *s)
 {
-    int64_t delta = (int64_t)s->window - (int64_t)gost__mux_queued(s) - s->allow;
+    int64_t delta = returnable(s);
     if (delta < (int64_t)(s->window / 2))
+        return;
+    s->reported = s->consumed;
+    if (s->mux->grow)
+        gost__mux_grow_window(s);
+    delta = returnable(s);
+    if (delta <= 0)
         return;
     control(s->mux, GOST_YAMUX_WINDOW, 0, s->id, (uint32_t)delta);
     s->allow += delta;
