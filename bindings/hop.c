@@ -106,7 +106,9 @@ static int l_hop(lua_State *L)
         return luaL_error(L, "hop %s: unknown strategy \"%s\"", h->name, strategy);
     if (kind == GOST_STRATEGY_PARALLEL || kind == GOST_STRATEGY_LATENCY)
         return luaL_error(L, "hop %s: strategy \"%s\" is not implemented yet", h->name, strategy);
-    gost_selector_create(&h->selector, kind, 0, NULL);
+    const char *scope = gostL_field_string(L, 1, "scope");
+    if ((rc = gost_hop_set_strategy(h, kind, scope ? scope : "")) != 0)
+        return luaL_error(L, "hop %s: %s", h->name, gost_diag_text(rc));
     h->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);
     h->fail_timeout = gostL_field_int(L, 1, "fail_timeout_ms", 0);
     gostL_field_boxes(L, 1, "nodes", GOSTL_NODE, add_node, h);

@@ -3,7 +3,9 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/route/session.h"
+#include "core/runtime/shared.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,10 +40,24 @@ void gost_hop_unref(struct gost_hop *h)
         gost_node_unref(h->node[i]);
     for (size_t i = 0; i < h->bypass_count; i++)
         gost_bypass_unref(h->bypass[i]);
+    gost_shared_give(h->turn);
     free(h->node);
     free(h->bypass);
     free(h->name);
     free(h);
+}
+
+int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, const char *scope)
+{
+    char key[1024];
+    snprintf(key, sizeof(key), "hop:%s/%s", scope, h->name);
+    struct gost_selector_state *turn = gost_shared_take(key, sizeof(*turn), NULL);
+    if (!turn)
+        return gost_fail_code(GOST_ENOMEM);
+    gost_shared_give(h->turn);
+    h->turn = turn;
+    gost_selector_create(&h->selector, strategy, 0, turn);
+    return 0;
 }
 
 int gost_hop_add(struct gost_hop *h, struct gost_node *n)

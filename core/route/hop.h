@@ -13,6 +13,7 @@ struct gost_hop {
     struct gost_node **node; /**< owned references */
     size_t count;
     struct gost_selector selector; /**< strategy and its state */
+    struct gost_selector_state *turn; /**< the state, shared by the hop's copies on all workers; or NULL */
     int max_fails;                 /**< 0: one */
     int64_t fail_timeout;          /**< milliseconds; 0: ten seconds */
     struct gost_bypass **bypass;   /**< owned references: destinations that skip this hop and later ones */
@@ -33,6 +34,12 @@ struct gost_hop {
 int gost_hop_new(const char *name, struct gost_hop **out);
 struct gost_hop *gost_hop_ref(struct gost_hop *h);
 void gost_hop_unref(struct gost_hop *h);
+
+/**
+ * Choose by a strategy, taking turns with the hop's copies on other workers.
+ * @param scope  what tells this hop from others of the same name
+ */
+int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, const char *scope);
 
 /** Append a node; the hop takes a reference of its own. @return 0 or GOST_ENOMEM */
 int gost_hop_add(struct gost_hop *h, struct gost_node *n);

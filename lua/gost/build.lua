@@ -245,7 +245,7 @@ function Builder:hop(hop, scope)
   local select = type(selector) == "function" and selector or selector.fn or inline.of(hop)
   if select then selector = {} end
   return core.hop {
-    name = hop.name or scope, nodes = nodes, strategy = selector.strategy,
+    name = hop.name or scope, scope = scope, nodes = nodes, strategy = selector.strategy,
     max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
     bypasses = self:bypasses(hop), select = select,
   }
