@@ -8,6 +8,7 @@
 
 /* A dialer's own: its session, and those who wait for it. */
 struct cache {
+    const struct gost_dialer_kind *kind;
     const struct gost_mux_options *mux;
     gost__mux_connect_fn *connect;
     struct gost_mux *session;  /* or NULL */
@@ -26,9 +27,8 @@ struct waiter {
 static void on_end(struct gost_mux *m)
 {
     struct cache *c = gost_mux_user(m);
-    if (gost_mux_count(m) > 0)
-        gost_log(GOST_LOG_WARN, "%zu streams lost: %s", gost_mux_count(m),
-                 gost_diag_text(gost_mux_error(m)));
+    gost_log(gost_mux_count(m) > 0 ? GOST_LOG_WARN : GOST_LOG_DEBUG, "%s dialer: %zu streams lost: %s",
+             c->kind->name, gost_mux_count(m), gost_diag_text(gost_mux_error(m)));
     if (c->session == m)
         c->session = NULL;
     gost_mux_release(m);
@@ -64,10 +64,8 @@ static int dial(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t de
     c->dialing = false;
     c->dials++;
     c->failure.code = 0;
-    if (rc != 0) {
-        gost_fail_at(rc, "mux");
+    if (rc != 0)
         c->failure = *gost__diag_self;
-    }
     wake_all(c);
     return rc;
 }
@@ -121,6 +119,7 @@ int gost__mux_dialer_init(struct gost_dialer *d, const struct gost_mux_options *
     struct cache *c = d->state = calloc(1, sizeof(*c));
     if (!c)
         return gost_fail_code(GOST_ENOMEM);
+    c->kind = d->kind;
     c->mux = mux;
     c->connect = connect;
     gost_list_create(&c->waiters);

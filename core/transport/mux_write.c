@@ -129,14 +129,16 @@ static void measure(struct gost_mux *m)
 static void give_turn(struct gost__mux_stream *s)
 {
     struct gost_mux *m = s->mux;
-    s->quota = m->quota;
+    if (s->quota == 0) /* else its last turn was cut short, and goes on */
+        s->quota = m->quota;
+    uint32_t before = s->quota;
     s->round = m->round;
     s->served = ++m->served;
     m->turns++;
     m->waking = s;
     gost_waker_fire(s->waker[GOST_WRITER]);
-    if (m->waking && s->quota < m->quota) /* it came, and has no more for now */
-        gost__mux_yield_turn(s);
+    if (m->waking && s->quota < before && gost_list_empty(&s->wait))
+        gost__mux_yield_turn(s); /* it came, and has no more for now */
     m->waking = NULL;
 }
 

@@ -360,41 +360,89 @@ static void hog_main(void *arg)
     --h->running[0];
 }
 
+/* Streams 0 to HOGS - 1 are written to as much as they take. */
+struct farm {
+    struct ends e;
+    struct hog hog[HOGS];
+    bool stop;
+    int running[2];
+};
+
+static void farm_start(struct farm *f, bool small)
+{
+    *f = (struct farm){.e = ends_new(&mux_smux1), .running = {HOGS, small}};
+    for (int i = 0; i < HOGS; i++) {
+        f->hog[i] =
+            (struct hog){.s = mux_opened(f->e.a), .stop = &f->stop, .running = f->running};
+        gost_fiber_spawn("hog", hog_main, &f->hog[i]);
+    }
+    NET_AWAIT(f->e.b->streams == HOGS);
+}
+
+/* Read what has come. @return bytes */
+static size_t farm_read(struct farm *f)
+{
+    static uint8_t bytes[65536];
+    size_t total = 0;
+    for (int i = 0; i < HOGS; i++) {
+        ssize_t n = gost_stream_read(f->e.b->stream[i], bytes, sizeof(bytes));
+        total += n > 0 ? (size_t)n : 0;
+    }
+    gost_fiber_yield();
+    return total;
+}
+
+static void farm_end(struct farm *f)
+{
+    f->stop = true;
+    for (int i = 0; i < HOGS; i++)
+        gost_waker_fire(mux_inside(f->hog[i].s)->waker[GOST_WRITER]);
+    NET_AWAIT(f->running[0] == 0);
+    for (int i = 0; i < HOGS; i++)
+        gost_stream_close(f->hog[i].s);
+    ends_delete(&f->e);
+}
+
 /* Everybody writes as much as it can; nobody may get much more than another. */
 FIBER_TEST(writers_get_equal_shares_of_a_slow_carrier)
 {
     for (int small = 0; small < 2; small++) {
-        struct ends e = ends_new(&mux_smux1);
-        struct hog hog[HOGS];
-        bool stop = false;
-        int running[2] = {HOGS, small};
-        uint8_t *bytes = malloc(65536);
-        for (int i = 0; i < HOGS; i++) {
-            hog[i] = (struct hog){.s = mux_opened(e.a), .stop = &stop, .running = running};
-            gost_fiber_spawn("hog", hog_main, &hog[i]);
-        }
-        NET_AWAIT(e.b->streams == HOGS);
-        for (size_t total = 0; total < 20000000;) {
-            for (int i = 0; i < HOGS; i++) {
-                ssize_t n = gost_stream_read(e.b->stream[i], bytes, 65536);
-                total += n > 0 ? (size_t)n : 0;
-            }
-            gost_fiber_yield();
-        }
-        stop = true;
+        struct farm f;
         size_t least = SIZE_MAX, most = 0;
+        farm_start(&f, small);
+        for (size_t total = 0; total < 20000000;)
+            total += farm_read(&f);
         for (int i = 0; i < HOGS; i++) {
-            least = hog[i].sent < least ? hog[i].sent : least;
-            most = hog[i].sent > most ? hog[i].sent : most;
-            gost_waker_fire(mux_inside(hog[i].s)->waker[GOST_WRITER]);
+            least = f.hog[i].sent < least ? f.hog[i].sent : least;
+            most = f.hog[i].sent > most ? f.hog[i].sent : most;
         }
-        NET_AWAIT(running[0] == 0);
         CHECK(least > most / 2);
-        for (int i = 0; i < HOGS; i++)
-            gost_stream_close(hog[i].s);
-        free(bytes);
-        ends_delete(&e);
+        farm_end(&f);
     }
+}
+
+FIBER_TEST(a_stream_with_little_to_say_does_not_wait_for_all_others)
+{
+    struct farm f;
+    size_t total = 0, worst = 0;
+    farm_start(&f, false);
+    struct gost_stream *s = mux_opened(f.e.a);
+    while (total < 10000000 || f.e.b->streams <= HOGS)
+        total += farm_read(&f);
+    for (int i = 0; i < 20; i++) {
+        uint8_t byte;
+        size_t meanwhile = 0;
+        for (size_t n = 0; n < 3000000;) /* it is silent for a while */
+            n += farm_read(&f);
+        while (gost_stream_write(s, "x", 1) != 1)
+            meanwhile += farm_read(&f);
+        while (gost_stream_read(f.e.b->stream[HOGS], &byte, 1) != 1)
+            meanwhile += farm_read(&f);
+        worst = meanwhile > worst ? meanwhile : worst;
+    }
+    CHECK(worst < HOGS * GOST__MUX_QUOTA_MAX / 2);
+    gost_stream_close(s);
+    farm_end(&f);
 }
 
 FIBER_TEST(a_writer_that_never_comes_back_holds_nobody_up)
