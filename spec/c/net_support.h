@@ -144,7 +144,7 @@ static NET_UNUSED uint64_t net_random(uint64_t *state)
 
 /* The endless test text: a ring of random bytes, of a length that divides no buffer's. */
 enum { NET_RING = 65521 };
-static uint8_t net_ring[NET_RING];
+static _Thread_local uint8_t net_ring[NET_RING];
 
 static NET_UNUSED void net_ring_fill(void)
 {
