@@ -102,6 +102,8 @@ void gostL_worker_dispose(void)
     gostL_set_main(NULL);
     if (!l)
         return;
+    gost_mux_cleanup(); /* closing the Lua state let go of nodes and their sessions */
+    gost_linger_cleanup();
     gost_pipe_drain();
     gost_batch_cleanup();
     gost_fiber_cleanup();
