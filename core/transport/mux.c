@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { YAMUX_RECEIVE_MAX = 64 * 1024 * 1024 }; /* the windows are the bound; this is for a flood */
-
 static _Thread_local struct gost_list sessions; /* of this thread */
 
 void *gost_mux_user(const struct gost_mux *m)
@@ -172,16 +170,23 @@ void gost_mux_release(struct gost_mux *m)
     gost__mux_post(m);
 }
 
-void gost_mux_cleanup(void)
+static struct gost_mux *first_released(void)
 {
-    if (!sessions.next)
-        return;
-    gost_list_each_safe(link, &sessions)
+    gost_list_each(link, &sessions)
     {
         struct gost_mux *m = gost_container_of(link, struct gost_mux, all);
         if (!m->owned && !m->buried)
-            gost_mux_close(m);
+            return m;
     }
+    return NULL;
+}
+
+/* From the start after each: one may carry another, and go with it. */
+void gost_mux_cleanup(void)
+{
+    struct gost_mux *m;
+    while (sessions.next && (m = first_released()))
+        gost_mux_close(m);
 }
 
 /* --- the clock ---------------------------------------------------------------------------- */
@@ -262,7 +267,6 @@ static void send_due(struct gost_mux *m)
 {
     if (m->blocked || m->rc != 0)
         return;
-    m->tx_due = false;
     gost__mux_flush(m);
     if (!m->blocked && m->rc == 0)
         gost__mux_serve(m);
@@ -301,7 +305,6 @@ static void on_readable(struct gost_waker *w)
     m->rx_due = true;
     if (m->tx_wants_read) {
         m->tx_wants_read = m->blocked = false;
-        m->tx_due = true;
     }
     gost__mux_post(m);
 }
@@ -318,53 +321,6 @@ static void on_writable(struct gost_waker *w)
 }
 
 /* --- birth -------------------------------------------------------------------------------- */
-
-static int64_t or_default(int64_t value, int64_t def)
-{
-    return value > 0 ? value : def;
-}
-
-static void apply_options(struct gost_mux *m, const struct gost_mux_options *o)
-{
-    bool yamux = o->type == GOST_MUX_YAMUX;
-    m->protocol = yamux ? &gost__mux_yamux : &gost__mux_smux;
-    m->version = (uint8_t)or_default(o->version, 1);
-    m->keepalive = !o->keepalive_disabled;
-    m->interval = (uint64_t)or_default(o->keepalive_interval, yamux ? 30000 : 10000);
-    m->timeout = yamux ? 10000 : (uint64_t)or_default(o->keepalive_timeout, 30000);
-    m->max_frame = (uint32_t)or_default(yamux ? 0 : o->max_frame, 32768);
-    m->max_receive = yamux ? YAMUX_RECEIVE_MAX : (uint64_t)or_default(o->max_receive, 4194304);
-    m->window = (uint32_t)(yamux ? or_default(o->max_window, GOST__MUX_WINDOW)
-                                 : or_default(o->max_stream, 65536));
-    if (m->window > m->max_receive)
-        m->window = (uint32_t)m->max_receive;
-    m->grow = (yamux ? o->max_window : o->max_stream) <= 0;
-    m->backlog = (uint32_t)or_default(o->backlog, GOST_MUX_BACKLOG);
-}
-
-int gost_mux_options_check(const struct gost_mux_options *o)
-{
-    bool yamux = o->type == GOST_MUX_YAMUX;
-    int64_t receive = or_default(o->max_receive, 4194304);
-    if (o->version > 2)
-        return gost_fail(GOST_ECONFIG, "mux.version %lld: smux has versions 1 and 2",
-                         (long long)o->version);
-    if (!yamux && !o->keepalive_disabled &&
-        or_default(o->keepalive_timeout, 30000) < or_default(o->keepalive_interval, 10000))
-        return gost_fail(GOST_ECONFIG, "mux.keepaliveTimeout must not be less than "
-                                       "mux.keepaliveInterval");
-    if (o->max_frame > 65535)
-        return gost_fail(GOST_ECONFIG, "mux.maxFrameSize must not exceed 65535");
-    if (receive > INT32_MAX)
-        return gost_fail(GOST_ECONFIG, "mux.maxReceiveBuffer must not exceed %d", INT32_MAX);
-    if (o->max_stream > receive)
-        return gost_fail(GOST_ECONFIG, "mux.maxStreamBuffer must not exceed mux.maxReceiveBuffer");
-    if (yamux && o->max_window > 0 && o->max_window < GOST__MUX_WINDOW)
-        return gost_fail(GOST_ECONFIG, "mux.maxStreamWindow must be at least %d", GOST__MUX_WINDOW);
-    if (o->max_window > INT32_MAX)
-        return gost_fail(GOST_ECONFIG, "mux.maxStreamWindow must not exceed %d", INT32_MAX);
-    return 0;
-}
 
 static void set_up(struct gost_mux *m, bool client)
 {
@@ -396,7 +352,7 @@ int gost_mux_new(struct gost_stream **io, const struct gost_mux_options *o, bool
     struct gost_mux *m = calloc(1, sizeof(*m));
     if (!m)
         return gost_fail_code(GOST_ENOMEM);
-    apply_options(m, o);
+    gost__mux_apply(m, o);
     set_up(m, client);
     m->events = events;
     m->user = user;

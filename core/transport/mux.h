@@ -6,19 +6,20 @@
  * nobody took. Both ends may open streams. The ends must agree on backend and version beforehand;
  * nothing is negotiated.
  *
- * Sending: the streams that wait for a slow carrier take turns, one frame each; small writes of one
- * turn of the loop leave together. flush on a stream is free: the session sends what it has taken by
- * itself, in this turn or the next.
+ * Sending: the streams that wait for a slow carrier take turns, each of what the carrier passes in
+ * a few milliseconds and a frame at least; one with little to say goes ahead. Small writes of one
+ * turn of the loop leave together. flush on a stream is free: the session sends what it has taken
+ * by itself, in this turn or the next.
  *
  * Receiving: smux 2 and yamux bound what a peer may send to a stream that nobody reads; one that
  * sends more loses that stream. smux 1 has no such bound: all streams share `maxReceiveBuffer`, and
  * when that is full nothing more is read, for no stream (smux 2 counts against it as well). So that
- * one stalled reader does not stop the others for ever, the stream that holds most of a full buffer is
- * closed once its reader has taken nothing for GOST_MUX_STALL_MS.
+ * one stalled reader does not stop the others for ever, the stream that holds most of a full buffer
+ * is closed once its reader has taken nothing for GOST_MUX_STALL_MS.
  *
  * Ends: smux has no half-close. Its FIN says "this stream is over", peers drop what they still had
- * to send, so shutdown answers GOST_ENOTSUP and only closing a stream sends FIN; a stream that got one
- * reads what came before and then the end, and its writes fail with -EPIPE. yamux half-closes.
+ * to send, so shutdown answers GOST_ENOTSUP and only closing a stream sends FIN; a stream that got
+ * one reads what came before and then the end, and its writes fail with -EPIPE. yamux half-closes.
  * Closing a stream never disturbs the session. When a session dies, its streams give what they hold
  * and then fail with the story of its death.
  */
@@ -46,9 +47,9 @@ struct gost_mux_options {
                                    yamux: 10 s for the answer to a ping, always */
     int64_t max_frame;          /**< smux: bytes of data in a frame that is sent; 32768 */
     int64_t max_receive;        /**< smux: bytes that all streams hold unread; 4 MiB */
-    int64_t max_stream;         /**< smux 2: window of a stream; 64 KiB, up to 1 MiB while it is read */
-    int64_t max_window;         /**< yamux: the same; 256 KiB, up to 1 MiB */
-    int64_t backlog;            /**< GOST_MUX_BACKLOG; not in the table below */
+    int64_t max_stream; /**< smux 2: window of a stream; 64 KiB, up to 1 MiB while it is read */
+    int64_t max_window; /**< yamux: the same; 256 KiB, up to 1 MiB */
+    int64_t backlog;    /**< GOST_MUX_BACKLOG; not in the table below */
 };
 
 /**
@@ -125,7 +126,8 @@ struct gost_mux_events {
 /**
  * Start a session over an open stream; bytes pushed back onto it are the first frames. Nothing is
  * sent yet.
- * @param[in,out] io  the carrier, owned by the session from now on, set to NULL; unchanged on failure
+ * @param[in,out] io  the carrier, owned by the session from now on and set to NULL; unchanged on
+ *                    failure
  * @param client      decides the numbers of our streams only; the ends must differ
  * @param events      static; with `user` for gost_mux_user
  * @return 0, GOST_ECONFIG or GOST_ENOMEM
@@ -138,8 +140,8 @@ void *gost_mux_user(const struct gost_mux *m);
 /**
  * Open a stream. Does not suspend: no answer is awaited, data may be written at once.
  * @param[out] out  owned by the caller; may outlive the owner's hold on the session
- * @return 0, the code of a dead session, GOST_ELIMIT (numbers or streams are used up; yamux: also when
- *         256 openings are unanswered), GOST_EOF (yamux: the peer wants no more), with diag
+ * @return 0, the code of a dead session, GOST_ELIMIT (numbers or streams are used up; yamux: also
+ *         when 256 openings are unanswered), GOST_EOF (yamux: the peer wants no more), with diag
  */
 int gost_mux_open(struct gost_mux *m, struct gost_stream **out);
 

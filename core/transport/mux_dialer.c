@@ -11,11 +11,11 @@ struct cache {
     const struct gost_dialer_kind *kind;
     const struct gost_mux_options *mux;
     gost__mux_connect_fn *connect;
-    struct gost_mux *session;  /* or NULL */
-    struct gost_list waiters;  /* struct waiter */
-    bool dialing;              /* one fiber is at it */
-    uint32_t dials;            /* that ended */
-    struct gost_diag failure;  /* of the last one; code 0 when it worked */
+    struct gost_mux *session; /* or NULL */
+    struct gost_list waiters; /* struct waiter */
+    bool dialing;             /* one fiber is at it */
+    uint32_t dials;           /* that ended */
+    struct gost_diag failure; /* of the last one; code 0 when it worked */
 };
 
 /* A fiber in gost__mux_dialer_open that waits for another's dial. */
@@ -27,8 +27,9 @@ struct waiter {
 static void on_end(struct gost_mux *m)
 {
     struct cache *c = gost_mux_user(m);
-    gost_log(gost_mux_count(m) > 0 ? GOST_LOG_WARN : GOST_LOG_DEBUG, "%s dialer: %zu streams lost: %s",
-             c->kind->name, gost_mux_count(m), gost_diag_text(gost_mux_error(m)));
+    gost_log(gost_mux_count(m) > 0 ? GOST_LOG_WARN : GOST_LOG_DEBUG,
+             "%s dialer: %zu streams lost: %s", c->kind->name, gost_mux_count(m),
+             gost_diag_text(gost_mux_error(m)));
     if (c->session == m)
         c->session = NULL;
     gost_mux_release(m);

@@ -7,14 +7,14 @@
 #include "core/transport/mux.h"
 
 enum {
-    GOST__MUX_HEAD_MAX = 16,           /**< the longest head: smux UPD with its payload */
-    GOST__MUX_READ_MAX = 256 * 1024,   /**< read from the carrier at once */
-    GOST__MUX_WINDOW = 256 * 1024,     /**< what both protocols start with */
-    GOST__MUX_GATHER = 256 * 1024,     /**< gathered in one turn before it is sent */
-    GOST__MUX_QUOTA_MAX = 256 * 1024,  /**< of a stream's turn, on a fast carrier */
+    GOST__MUX_HEAD_MAX = 16,             /**< the longest head: smux UPD with its payload */
+    GOST__MUX_READ_MAX = 256 * 1024,     /**< read from the carrier at once */
+    GOST__MUX_WINDOW = 256 * 1024,       /**< what both protocols start with */
+    GOST__MUX_GATHER = 256 * 1024,       /**< gathered in one turn before it is sent */
+    GOST__MUX_QUOTA_MAX = 256 * 1024,    /**< of a stream's turn, on a fast carrier */
     GOST__MUX_OUT_MAX = 4 * 1024 * 1024, /**< waiting, control frames included: the session dies */
-    GOST__MUX_REPLY_MAX = 512 * 1024,  /**< waiting, before a flood of nonsense gets no replies */
-    GOST__MUX_UNANSWERED = 256,        /**< yamux: openings before the first is acknowledged */
+    GOST__MUX_REPLY_MAX = 512 * 1024,    /**< waiting, before a flood of nonsense gets no replies */
+    GOST__MUX_UNANSWERED = 256,          /**< yamux: openings before the first is acknowledged */
     GOST__MUX_FAREWELL_MS = 60 * 1000, /**< for a peer to take our last bytes, or to end its side */
 };
 
@@ -23,28 +23,28 @@ struct gost__mux_stream {
     struct gost_mux *mux;
     struct gost__mux_stream *next; /**< in the same bucket of the session's table */
     struct gost_waker *waker[2];   /**< the user's, by enum gost_side */
-    struct gost_list wait;         /**< in mux->waiters or ->ahead; before it is delivered, in mux->accepted */
-    struct gost_list due;          /**< in mux->due: to be woken when the batch is parsed */
-    struct gost_buf in;            /**< received, not read; no memory while it is empty */
-    int64_t credit;                /**< bytes that we may still send */
-    int64_t allow;                 /**< bytes that the peer may still send */
-    uint64_t touched;              /**< when the reader last took something, or the first byte came */
+    struct gost_list wait; /**< in mux->waiters or ->ahead; in mux->accepted before delivery */
+    struct gost_list due;  /**< in mux->due: to be woken when the batch is parsed */
+    struct gost_buf in;    /**< received, not read; no memory while it is empty */
+    int64_t credit;        /**< bytes that we may still send */
+    int64_t allow;         /**< bytes that the peer may still send */
+    uint64_t touched;      /**< when the reader last took something, or the first byte came */
     uint32_t id;
-    uint32_t window;               /**< that we announce */
-    uint32_t sent;                 /**< bytes, modulo 2^32 */
-    uint32_t consumed, reported;   /**< bytes read by the user; so far, as reported; modulo 2^32 */
+    uint32_t window;             /**< that we announce */
+    uint32_t sent;               /**< bytes, modulo 2^32 */
+    uint32_t consumed, reported; /**< bytes read by the user; so far, as reported; modulo 2^32 */
     uint32_t fresh_first, fresh_last; /**< places of pieces in mux->batch; 0: none */
-    uint32_t fresh_from;           /**< bytes of the first that were read */
-    uint32_t fresh_len;            /**< bytes of all */
-    uint32_t quota;                /**< may send so much before the others that wait: its turn */
-    uint32_t round, served;        /**< session's counts as of its last turn */
-    int rc;                        /**< why the stream alone failed, or 0 */
-    const char *why;               /**< the words for that, static */
-    bool wake_read, wake_write;    /**< while in mux->due */
-    bool starved;                  /**< a writer waits for credit */
-    bool fin_in, fin_out;          /**< ended by the peer, by us (or no goodbye is due any more) */
-    bool unanswered;               /**< yamux: we opened it, and wait for the acknowledgement */
-    bool closed;                   /**< yamux: the user is gone, the peer has not ended its side yet */
+    uint32_t fresh_from;              /**< bytes of the first that were read */
+    uint32_t fresh_len;               /**< bytes of all */
+    uint32_t quota;                   /**< may send so much before the others that wait: its turn */
+    uint32_t round, served;           /**< session's counts as of its last turn */
+    int rc;                           /**< why the stream alone failed, or 0 */
+    const char *why;                  /**< the words for that, static */
+    bool wake_read, wake_write;       /**< while in mux->due */
+    bool starved;                     /**< a writer waits for credit */
+    bool fin_in, fin_out; /**< ended by the peer, by us (or no goodbye is due any more) */
+    bool unanswered;      /**< yamux: we opened it, and wait for the acknowledgement */
+    bool closed;          /**< yamux: the user is gone, the peer has not ended its side yet */
 };
 
 /** One of smux and yamux. All run inside the session's code and never call its users. */
@@ -109,22 +109,21 @@ struct gost_mux {
     struct gost_list accepted; /**< streams of the peer that nobody knows of yet */
     uint32_t accepted_count;
     struct gost_list due;
-    struct gost__mux_stream *waking; /**< the one whose wakers run; NULL when it was closed in there */
-    uint8_t *batch;                  /**< scratch memory, while its bytes are handed out */
+    struct gost__mux_stream *waking;  /**< its wakers run; set to NULL if that closes it */
+    uint8_t *batch;                   /**< scratch memory, while its bytes are handed out */
     uint8_t head[GOST__MUX_HEAD_MAX]; /**< an incomplete head */
     uint8_t head_len;
-    bool rx_due;             /**< the carrier may have bytes */
-    bool rx_wants_write;     /**< it must be able to write before it can be read */
-    bool paused;             /**< nothing is read: too much is unread already */
+    bool rx_due;         /**< the carrier may have bytes */
+    bool rx_wants_write; /**< it must be able to write before it can be read */
+    bool paused;         /**< nothing is read: too much is unread already */
     uint64_t paused_at;
-    uint64_t heard_at;       /**< when bytes last came */
-    uint64_t held;           /**< bytes in all streams' `in` */
-    uint64_t stalled_logged; /**< streams closed because their reader stalled */
+    uint64_t heard_at;                  /**< when bytes last came */
+    uint64_t held;                      /**< bytes in all streams' `in` */
     struct gost__mux_stream *rx_stream; /**< whose data is coming; NULL: nobody's */
     uint32_t rx_left;                   /**< bytes of it */
 
     /* sending (mux_write.c) */
-    struct gost_buf out; /**< frames, in order; no memory while it is empty */
+    struct gost_buf out;      /**< frames, in order; no memory while it is empty */
     struct gost_list waiters; /**< streams that wait for their turn */
     struct gost_list ahead;   /**< and those that come first */
     uint32_t turns;           /**< given in this round and not used yet */
@@ -132,17 +131,19 @@ struct gost_mux {
     uint32_t quota;           /**< of a turn: what the carrier takes in a few milliseconds */
     uint32_t passed;          /**< bytes that the carrier took … */
     uint64_t measured_at;     /**< … since then */
-    bool blocked;        /**< the carrier takes nothing until its waker fires */
-    bool tx_due;         /**< something to send or to hand out */
-    bool tx_wants_read;  /**< the carrier must be able to read before it can be written */
-    bool below_holds;    /**< the carrier took bytes that it has not passed on */
-    uint64_t ping_at;    /**< when the next sign of life is due */
-    uint64_t pinged;     /**< yamux: when the last one was sent, 0: never */
-    uint32_t ping_count; /**< yamux */
-    uint64_t farewell_at; /**< when a session without owner and streams gives up on its last bytes */
+    bool blocked;             /**< the carrier takes nothing until its waker fires */
+    bool tx_wants_read;       /**< the carrier must be able to read before it can be written */
+    bool below_holds;         /**< the carrier took bytes that it has not passed on */
+    uint64_t ping_at;         /**< when the next sign of life is due */
+    uint64_t pinged;          /**< yamux: when the last one was sent, 0: never */
+    uint32_t ping_count;      /**< yamux */
+    uint64_t farewell_at;     /**< without owner and streams: when to give up on the last bytes */
 };
 
 /* --- the session (mux.c) ------------------------------------------------------------------ */
+
+/** Take over the settings. */
+void gost__mux_apply(struct gost_mux *m, const struct gost_mux_options *o);
 
 /** Let the task run. */
 void gost__mux_post(struct gost_mux *m);
@@ -175,7 +176,7 @@ int gost__mux_insert(struct gost_mux *m, struct gost__mux_stream *s);
 void gost__mux_remove(struct gost_mux *m, struct gost__mux_stream *s);
 
 /**
- * Walk over all streams; the one returned may be freed before the next call, nothing else may change.
+ * Walk over all streams; the one returned may be freed meanwhile, nothing else may change.
  * @param[in,out] at    0 at first, then left alone
  * @param[in,out] next  NULL at first, then left alone
  */
@@ -203,9 +204,9 @@ size_t gost__mux_take(struct gost__mux_stream *s, uint8_t *buf, size_t n);
 void gost__mux_drop_input(struct gost__mux_stream *s);
 
 /**
- * For the protocols, before a report: a stream that is read as fast as it fills gets a larger window, so
- * that a long way does not slow it down, as long as all windows together stay within half of what
- * may be held; with more streams they shrink again.
+ * For the protocols, before a report: a stream that is read as fast as it fills gets a larger
+ * window, so that a long way does not slow it down, as long as all windows together stay within
+ * half of what may be held; with more streams they shrink again.
  */
 void gost__mux_grow_window(struct gost__mux_stream *s);
 

@@ -25,7 +25,8 @@ typedef int gost__mux_wrap_fn(struct gost_listener *l, struct gost_stream **io);
 
 /**
  * @param mux   must live as long as the listener
- * @param wrap  NULL: sessions run over the bare socket. Their handshakes get GOST__MUX_HANDSHAKE_MS.
+ * @param wrap  what it pushes gets GOST__MUX_HANDSHAKE_MS for its handshake; NULL: sessions run over
+ *              the bare socket
  * @return 0, GOST_ECONFIG or GOST_ENOMEM with diag
  */
 int gost__mux_listener_init(struct gost_listener *l, const struct gost_mux_options *mux,
@@ -41,8 +42,8 @@ void gost__mux_listener_stop(struct gost_listener *l);
 void gost__mux_listener_destroy(struct gost_listener *l);
 
 /**
- * Make the carrier of a new session: open the node's raw connection and all layers, handshakes done.
- * Suspends. As the `open` of struct gost_dialer_kind.
+ * Make the carrier of a new session: open the node's raw connection and all layers, handshakes
+ * done. Suspends. As the `open` of struct gost_dialer_kind.
  */
 typedef int gost__mux_connect_fn(struct gost_dialer *d, struct gost_carrier *carrier,
                                  uint64_t deadline, struct gost_stream **out);
@@ -51,7 +52,7 @@ typedef int gost__mux_connect_fn(struct gost_dialer *d, struct gost_carrier *car
 int gost__mux_dialer_init(struct gost_dialer *d, const struct gost_mux_options *mux,
                           gost__mux_connect_fn *connect);
 
-/** For the slots of the same name in struct gost_dialer_kind. Callers at the same time share one dial. */
+/** For the slots of the same name in struct gost_dialer_kind. Simultaneous callers share one dial. */
 int gost__mux_dialer_open(struct gost_dialer *d, struct gost_carrier *carrier, uint64_t deadline,
                           struct gost_stream **out);
 void gost__mux_dialer_destroy(struct gost_dialer *d);

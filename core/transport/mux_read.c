@@ -2,8 +2,8 @@
  * Receiving: from the carrier through scratch memory to the readers of the streams.
  *
  * Data is not copied before its reader was asked: the pieces of a batch are chained where they lie,
- * each with its link in the eight bytes before it (the frame's own head, which is parsed by then). What
- * a reader leaves is moved to its stream's queue before the batch is given up.
+ * each with its link in the eight bytes before it (the frame's own head, which is parsed by then).
+ * What a reader leaves is moved to its stream's queue before the batch is given up.
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -13,8 +13,8 @@
 #include <string.h>
 
 enum {
-    LINK = 8,    /* bytes before a piece */
-    ROUNDS = 4,  /* batches before others get their turn */
+    LINK = 8,                /* bytes before a piece */
+    ROUNDS = 4,              /* batches before others get their turn */
     GROWN_MAX = 1024 * 1024, /* the largest window, unless it was set */
     OVERRUN = 65535, /* forgiven: a sender may look at the window before a frame, not inside it */
 };
@@ -346,10 +346,10 @@ void gost__mux_evict(struct gost_mux *m)
 {
     struct gost__mux_stream *s;
     while (m->paused && (s = worst_of(m, gost_now()))) {
-        gost_log(GOST_LOG_WARN,
-                 "%s: stream %u closed: %zu bytes unread for %d s, and the session's buffer is full",
-                 m->protocol->name, (unsigned)s->id, s->in.len, GOST_MUX_STALL_MS / 1000);
-        m->stalled_logged++;
+        gost_log(
+            GOST_LOG_WARN,
+            "%s: stream %u closed: %zu bytes unread for %d s, and the session's buffer is full",
+            m->protocol->name, (unsigned)s->id, s->in.len, GOST_MUX_STALL_MS / 1000);
         if (!s->fin_out)
             m->protocol->refuse(m, s->id);
         gost__mux_drop_input(s);

@@ -57,8 +57,9 @@ static int stream_flush(struct gost_stream *base)
 }
 
 /*
- * A smux FIN would be understood as "closed": the peer's writes fail from then on, and what it still
- * had to say is lost. So there is no half-close; whoever needs one waits (see the pump's linger).
+ * A smux FIN would be understood as "closed": the peer's writes fail from then on, and what it
+ * still had to say is lost. So there is no half-close; whoever needs one waits (see the pump's
+ * linger).
  */
 static int stream_shutdown(struct gost_stream *base)
 {

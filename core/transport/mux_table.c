@@ -48,7 +48,8 @@ int gost__mux_insert(struct gost_mux *m, struct gost__mux_stream *s)
 {
     if (!m->bucket && resize(m, BITS_MIN) != 0)
         return GOST_ENOMEM;
-    /* Without memory for a better size it is only slower. Removing never resizes: it happens in walks. */
+    /* Without memory for a better size it is only slower. Removing never resizes: it happens in
+     * walks. */
     if (m->count >= (uint32_t)1 << m->bucket_bits)
         resize(m, m->bucket_bits + 1);
     else if (m->bucket_bits > BITS_MIN && m->count < (uint32_t)1 << (m->bucket_bits - 3))

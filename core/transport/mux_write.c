@@ -1,9 +1,9 @@
 /*
  * Sending: frames of all streams into one carrier.
  *
- * Small writes and control frames gather in `out` until the end of the turn. A large write goes to the
- * carrier at once, from where its bytes lie, behind what has gathered; only the rest of a frame that
- * was cut short is copied. Once the carrier is full, writers queue up and get turns of one frame.
+ * Small writes and control frames gather in `out` until the end of the turn. A large write goes to
+ * the carrier at once, from where its bytes lie, behind what has gathered; only the rest of a frame
+ * that was cut short is copied. Once the carrier is full, writers queue up and get turns.
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -12,10 +12,10 @@
 #include <string.h>
 
 enum {
-    DIRECT_MIN = 8 * 1024, /* cheaper to send than to copy … */
+    DIRECT_MIN = 8 * 1024,    /* cheaper to send than to copy … */
     DIRECT_AMONG = 32 * 1024, /* … and where others send as well */
-    FRAMES = 16,           /* sent directly in one call */
-    SERVED_MAX = 64,       /* turns given before other sessions get theirs */
+    FRAMES = 16,              /* sent directly in one call */
+    SERVED_MAX = 64,          /* turns given before other sessions get theirs */
 };
 
 uint8_t *gost__mux_control(struct gost_mux *m, size_t n)
@@ -23,10 +23,10 @@ uint8_t *gost__mux_control(struct gost_mux *m, size_t n)
     uint8_t *room = m->rc == 0 ? gost_buf_reserve(&m->out, n) : NULL;
     if (room) {
         gost_buf_commit(&m->out, n);
-        m->tx_due = true;
         gost__mux_post(m);
     } else if (m->rc == 0) {
-        gost__mux_die(m, gost_fail(GOST_ELIMIT, "the peer takes nothing, and too much waits for it"));
+        gost__mux_die(m,
+                      gost_fail(GOST_ELIMIT, "the peer takes nothing, and too much waits for it"));
     }
     return room;
 }
@@ -93,8 +93,8 @@ static bool others_wait(const struct gost__mux_stream *s)
 }
 
 /*
- * Stand in line: in front, if its turn was cut short, or if all others had one since it had its own: a
- * stream with little to say does not wait behind a hundred that are never done.
+ * Stand in line: in front, if its turn was cut short, or if all others had one since it had its
+ * own: a stream with little to say does not wait behind a hundred that are never done.
  */
 static ssize_t wait_for_turn(struct gost__mux_stream *s, bool first)
 {
@@ -103,16 +103,14 @@ static ssize_t wait_for_turn(struct gost__mux_stream *s, bool first)
         bool ahead = first || m->served - s->served > m->live;
         gost_list_add(ahead ? &m->ahead : &m->waiters, &s->wait);
     }
-    if (!m->blocked) {
-        m->tx_due = true;
+    if (!m->blocked)
         gost__mux_post(m);
-    }
     return GOST_WANT_WRITE;
 }
 
 /*
- * A turn is what the carrier takes in 4 ms, at least a frame: on a fast one larger pieces save work, on
- * a slow one nobody waits long.
+ * A turn is what the carrier takes in 4 ms, at least a frame: on a fast one larger pieces save
+ * work, on a slow one nobody waits long.
  */
 static void measure(struct gost_mux *m)
 {
@@ -143,8 +141,8 @@ static void give_turn(struct gost__mux_stream *s)
 }
 
 /*
- * A turn is void once the round after its own is over, so whoever was called and does not come (a fiber
- * that was cancelled) holds nobody up.
+ * A turn is void once the round after its own is over, so whoever was called and does not come (a
+ * fiber that was cancelled) holds nobody up.
  */
 void gost__mux_serve(struct gost_mux *m)
 {
@@ -157,10 +155,8 @@ void gost__mux_serve(struct gost_mux *m)
             return;
         give_turn(gost_container_of(link, struct gost__mux_stream, wait));
     }
-    if (!m->blocked && m->rc == 0) { /* the rest in the next turn of the loop */
-        m->tx_due = true;
-        gost__mux_post(m);
-    }
+    if (!m->blocked && m->rc == 0)
+        gost__mux_post(m); /* the rest in the next turn of the loop */
 }
 
 /* --- data --------------------------------------------------------------------------------- */
@@ -267,8 +263,7 @@ static ssize_t send_direct(struct gost__mux_stream *s, const uint8_t *p, size_t 
         if ((size_t)begun < d.n || m->out.len > 0)
             break; /* the carrier is full, or nearly: see what the task achieves */
     }
-    m->tx_due = true; /* the carrier is flushed at the end of the turn */
-    m->below_holds = true;
+    m->below_holds = true; /* so the task asks it to flush */
     gost__mux_post(m);
     return (ssize_t)done;
 }

@@ -25,7 +25,8 @@ struct meeting {
     struct gost_stream *raw;  /* not NULL: the next carrier, instead of a connection */
 };
 
-static void on_stream(struct gost_listener *l, struct gost_stream **s, const union gost_sockaddr *peer)
+static void on_stream(struct gost_listener *l, struct gost_stream **s,
+                      const union gost_sockaddr *peer)
 {
     struct meeting *m = l->user;
     m->stream[m->streams++] = *s;
@@ -68,8 +69,8 @@ static void *settings_of(const struct gost_options *o, const char *option)
     char key[32];
     if (option) {
         snprintf(key, sizeof(key), "%.*s", (int)strcspn(option, "="), option);
-        CHECK_INT(gost_option_set(settings, gost_option_find(o->table, key), strchr(option, '=') + 1),
-                  0);
+        CHECK_INT(
+            gost_option_set(settings, gost_option_find(o->table, key), strchr(option, '=') + 1), 0);
     }
     return settings;
 }
@@ -387,7 +388,8 @@ TEST(settings_that_cannot_work_are_refused_when_a_kind_is_made)
 {
     struct gost_listener *l = NULL;
     struct gost_dialer *d = NULL;
-    const struct gost_options *lo = &gost__mtcp_listener.options, *dout = &gost__mtcp_dialer.options;
+    const struct gost_options *lo = &gost__mtcp_listener.options,
+                              *dout = &gost__mtcp_dialer.options;
     CHECK_INT(gost_listener_new(&gost__mtcp_listener, settings_of(lo, "mux.version=3"), NULL, &l),
               GOST_ECONFIG);
     CHECK_STR(gost_diag_text(GOST_ECONFIG),

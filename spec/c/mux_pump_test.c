@@ -120,7 +120,8 @@ static void app_end(struct app *a)
 
 /* --- tests -------------------------------------------------------------------------------- */
 
-static void check_tunnels(const struct gost_mux_options *o, size_t n, uint64_t bytes, bool half_close)
+static void check_tunnels(const struct gost_mux_options *o, size_t n, uint64_t bytes,
+                          bool half_close)
 {
     struct gost_stream *one, *two, **near = calloc(n, sizeof(*near));
     struct tunnel *t = calloc(n, sizeof(*t));
@@ -134,8 +135,10 @@ static void check_tunnels(const struct gost_mux_options *o, size_t n, uint64_t b
         tunnel_ends(&t[i]);
         tunnel_start(&t[i], near[i], mux_taken(b, i));
         for (int k = 0; k < 2; k++) {
-            apps[i * 2 + k] = (struct app){.in = t[i].app[k], .out = t[i].app[1 - k],
-                                           .bytes = bytes, .half_close = half_close};
+            apps[i * 2 + k] = (struct app){.in = t[i].app[k],
+                                           .out = t[i].app[1 - k],
+                                           .bytes = bytes,
+                                           .half_close = half_close};
             app_start(&apps[i * 2 + k]);
         }
     }
@@ -174,7 +177,8 @@ NET_TEST(the_end_of_a_socket_ends_the_stream_and_the_other_socket)
     struct tunnel t;
     char text[8];
     mux_tcp_pair(&one, &two);
-    struct mux_side *a = mux_side_new(one, &mux_smux2, true), *b = mux_side_new(two, &mux_smux2, false);
+    struct mux_side *a = mux_side_new(one, &mux_smux2, true),
+                    *b = mux_side_new(two, &mux_smux2, false);
     struct gost_stream *near = mux_opened(a);
     NET_UNTIL(b->streams == 1);
     tunnel_ends(&t);
@@ -307,7 +311,8 @@ static double bench_run(const struct gost_mux_options *o, size_t n, uint64_t byt
 static const struct {
     const char *name;
     const struct gost_mux_options *o;
-} contestants[] = {{"plain", NULL}, {"smux1", &mux_smux1}, {"smux2", &mux_smux2}, {"yamux", &mux_yamux}};
+} contestants[] = {
+    {"plain", NULL}, {"smux1", &mux_smux1}, {"smux2", &mux_smux2}, {"yamux", &mux_yamux}};
 
 enum { CONTESTANTS = 4, ROUNDS = 3 /* the best counts: the machine is shared */ };
 

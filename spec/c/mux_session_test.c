@@ -1,5 +1,6 @@
 /*
- * Two sessions against each other: what many streams carry at once, who waits for whom, how it ends.
+ * Two sessions against each other: what many streams carry at once, who waits for whom, how it
+ * ends.
  */
 #include "spec/c/mux_support.h"
 

@@ -1,6 +1,6 @@
 /**
- * What the tests of the multiplexer share: a session that collects its streams, two of them over some
- * carrier, and one against bytes written by hand.
+ * What the tests of the multiplexer share: a session that collects its streams, two of them over
+ * some carrier, and one against bytes written by hand.
  */
 #ifndef GOST_SPEC_MUX_SUPPORT_H
 #define GOST_SPEC_MUX_SUPPORT_H

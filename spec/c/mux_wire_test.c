@@ -133,7 +133,8 @@ FIBER_TEST(bytes_read_ahead_are_the_first_frames)
 }
 
 /* Feed `hex` to a server: the session must die with these words. */
-static void check_death(const struct gost_mux_options *o, const char *hex, int rc, const char *story)
+static void check_death(const struct gost_mux_options *o, const char *hex, int rc,
+                        const char *story)
 {
     struct gost_stream *raw;
     struct mux_side *side = against(o, false, &raw);
@@ -252,7 +253,8 @@ FIBER_TEST(an_overrun_of_the_window_ends_that_stream_only)
 FIBER_TEST(signs_of_life_are_sent_and_missed)
 {
     struct gost_stream *raw;
-    struct gost_mux_options o = {.version = 2, .keepalive_interval = 20, .keepalive_timeout = 60000};
+    struct gost_mux_options o = {
+        .version = 2, .keepalive_interval = 20, .keepalive_timeout = 60000};
     struct mux_side *side = against(&o, true, &raw);
     MUX_EXPECT(raw, "0203 0000 00000000 0203 0000 00000000");
     side->mux->heard_at -= 60000;
@@ -374,7 +376,7 @@ FIBER_TEST(yamux_gives_window_back_by_halves)
     uint8_t *bytes = calloc(1, 200000);
     mux_feed(raw, "00010001 00000001 00000000");
     MUX_EXPECT(raw, "00010002 00000001 000093e0"); /* 300000 - 262144 */
-    mux_feed(raw, "00000000 00000001 000249ef"); /* 149999 */
+    mux_feed(raw, "00000000 00000001 000249ef");   /* 149999 */
     CHECK_INT(gost_io_write(raw, bytes, 149999, UNTIL_MS), 0);
     CHECK_INT(gost_io_read_exact(side->stream[0], bytes, 149999, UNTIL_MS), 0);
     mux_silent(raw);
@@ -458,7 +460,8 @@ TEST(settings_that_cannot_work_are_refused)
         CHECK_INT(gost_mux_options_check(&bad[i].o), GOST_ECONFIG);
         CHECK_STR(gost_diag_text(GOST_ECONFIG), bad[i].story);
     }
-    struct gost_mux_options zero = {0}, off = {.keepalive_interval = 31000, .keepalive_disabled = true};
+    struct gost_mux_options zero = {0},
+                            off = {.keepalive_interval = 31000, .keepalive_disabled = true};
     CHECK_INT(gost_mux_options_check(&zero), 0);
     CHECK_INT(gost_mux_options_check(&off), 0);
 }

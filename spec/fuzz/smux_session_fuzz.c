@@ -1,6 +1,6 @@
 /*
- * A whole session (smux or yamux) against a peer that sends anything, in pieces of any size, while its
- * streams are read, written and closed at any time.
+ * A whole session (smux or yamux) against a peer that sends anything, in pieces of any size, while
+ * its streams are read, written and closed at any time.
  */
 #include "core/base/log.h"
 #include "core/net/linger.h"
