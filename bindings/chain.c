@@ -105,8 +105,7 @@ static int chain_gc(lua_State *L)
 void gostL_open_chain(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"dial", chain_dial}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {
-        {"__gc", chain_gc}, {"__tostring", chain_tostring}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", chain_gc}, {"__tostring", chain_tostring}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"chain", l_chain}, {"dial", l_dial}, {NULL, NULL}};
     gostL_class(L, GOSTL_CHAIN, methods, meta);
     luaL_setfuncs(L, functions, 0);

@@ -92,7 +92,8 @@ struct gost_stream *gostL_conn_stream(lua_State *L, int index)
     if (!s->conn.client)
         luaL_argerror(L, index, "the connection's stream was handed over or closed");
     if (s->fiber != gost_fiber_self() && !is_own(L, index))
-        luaL_argerror(L, index, "only the connection's own hooks and its handler may use its stream");
+        luaL_argerror(L, index,
+                      "only the connection's own hooks and its handler may use its stream");
     return s->conn.client;
 }
 
@@ -214,10 +215,18 @@ static const struct {
     const char *name;
     int (*get)(lua_State *L, struct gost_session *s);
 } getters[] = {
-    {"id", get_id},           {"client", get_client},       {"client_ip", get_client_ip},
-    {"local_addr", get_local}, {"service", get_service},    {"handler", get_handler},
-    {"user", get_user},       {"client_id", get_client_id}, {"target", get_target},
-    {"route", get_route},     {"bytes_in", get_bytes_in},   {"bytes_out", get_bytes_out},
+    {"id", get_id},
+    {"client", get_client},
+    {"client_ip", get_client_ip},
+    {"local_addr", get_local},
+    {"service", get_service},
+    {"handler", get_handler},
+    {"user", get_user},
+    {"client_id", get_client_id},
+    {"target", get_target},
+    {"route", get_route},
+    {"bytes_in", get_bytes_in},
+    {"bytes_out", get_bytes_out},
     {"tags", get_tags},
 };
 
@@ -311,8 +320,8 @@ static int conn_dial(lua_State *L)
 static int auth_body(lua_State *L)
 {
     struct gost_session *s = check_own_fiber(L);
-    int rc = gost_conn_auth(&s->conn, luaL_optstring(L, 2, NULL), luaL_optstring(L, 3, NULL),
-                            "script");
+    int rc =
+        gost_conn_auth(&s->conn, luaL_optstring(L, 2, NULL), luaL_optstring(L, 3, NULL), "script");
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushstring(L, s->conn.client_id ? s->conn.client_id : "");
@@ -333,7 +342,8 @@ static int pipe_body(lua_State *L)
     struct gost_session *s = check_own_fiber(L);
     void **box = luaL_checkudata(L, 2, GOSTL_STREAM);
     struct gost_stream *up = gostL_check(L, 2, GOSTL_STREAM);
-    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1, "another fiber uses this stream");
+    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1,
+                  "another fiber uses this stream");
     luaL_argcheck(L, !gostL_stream_busy(up), 2, "another fiber uses this stream");
     *box = NULL;
     int rc = gost_conn_relay(&s->conn, &up);
@@ -353,7 +363,8 @@ static int serve_as_body(lua_State *L)
 {
     struct gost_session *s = check_own_fiber(L);
     const char *kind = luaL_checkstring(L, 2);
-    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1, "another fiber uses this stream");
+    luaL_argcheck(L, !gostL_stream_busy(gostL_conn_stream(L, 1)), 1,
+                  "another fiber uses this stream");
     lua_pushvalue(L, 1);
     gostL_conn_own(L, false);
     int rc = gostL_ensure_handler(L, s->service, kind);
@@ -396,13 +407,11 @@ void gostL_open_conn(lua_State *L)
 {
     extern const luaL_Reg gostL__stream_methods[];
     static const luaL_Reg methods[] = {
-        {"set", conn_set},   {"get", conn_get},   {"kill", conn_kill},
-        {"close", conn_close}, {"dial", conn_dial}, {"auth", conn_auth},
-        {"pipe", conn_pipe}, {"serve_as", conn_serve_as}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__index", conn_index},
-                                    {"__tostring", conn_tostring},
-                                    {"__gc", conn_gc},
-                                    {NULL, NULL}};
+        {"set", conn_set},     {"get", conn_get},           {"kill", conn_kill},
+        {"close", conn_close}, {"dial", conn_dial},         {"auth", conn_auth},
+        {"pipe", conn_pipe},   {"serve_as", conn_serve_as}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__index", conn_index}, {"__tostring", conn_tostring}, {"__gc", conn_gc}, {NULL, NULL}};
     gostL_class(L, GOSTL_CONN, methods, meta);
     luaL_getmetatable(L, GOSTL_CONN);
     lua_getfield(L, -1, "methods");

@@ -70,7 +70,8 @@ static struct gost_chain *chain_of(lua_State *L, int index)
     if (chain)
         return gost_chain_ref(chain);
     if (!hop && !node) {
-        gost_fail(GOST_EHOOK, "route: expected a chain, hop, node, \"direct\", \"deny\" or a table");
+        gost_fail(GOST_EHOOK,
+                  "route: expected a chain, hop, node, \"direct\", \"deny\" or a table");
         return NULL;
     }
     struct gost_hop *made = NULL;

@@ -385,16 +385,25 @@ static int l_cancel_all(lua_State *L)
 
 void gostL_open_fiber(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"cancel", fiber_cancel}, {"join", fiber_join}, {"done", fiber_done},
-        {"wake", fiber_wake},     {NULL, NULL}};
-    static const luaL_Reg meta[] = {
-        {"__gc", fiber_gc}, {"__tostring", fiber_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"spawn", l_spawn},   {"sleep", l_sleep},       {"yield", l_yield},
-        {"step", l_step},     {"loop", l_loop},         {"stop", l_stop},
-        {"now", l_now},       {"on_fiber", l_on_fiber}, {"fiber_count", l_fiber_count},
-        {"cancel_all", l_cancel_all}, {"self", l_self}, {"park", l_park}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"cancel", fiber_cancel},
+                                       {"join", fiber_join},
+                                       {"done", fiber_done},
+                                       {"wake", fiber_wake},
+                                       {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", fiber_gc}, {"__tostring", fiber_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                         {"sleep", l_sleep},
+                                         {"yield", l_yield},
+                                         {"step", l_step},
+                                         {"loop", l_loop},
+                                         {"stop", l_stop},
+                                         {"now", l_now},
+                                         {"on_fiber", l_on_fiber},
+                                         {"fiber_count", l_fiber_count},
+                                         {"cancel_all", l_cancel_all},
+                                         {"self", l_self},
+                                         {"park", l_park},
+                                         {NULL, NULL}};
     gostL_class(L, GOSTL_FIBER, methods, meta);
     luaL_setfuncs(L, functions, 0);
 }

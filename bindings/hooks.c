@@ -15,14 +15,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum hook { ACCEPT, PREREAD, AUTH, ROUTE, RESOLVE, SELECT, CONNECT, DIAL_ERROR, STREAM, CLOSE, HOOKS };
+enum hook {
+    ACCEPT,
+    PREREAD,
+    AUTH,
+    ROUTE,
+    RESOLVE,
+    SELECT,
+    CONNECT,
+    DIAL_ERROR,
+    STREAM,
+    CLOSE,
+    HOOKS
+};
 
-static const char *const hook_names[HOOKS] = {"accept",  "preread",    "auth",   "route", "resolve",
-                                              "select",  "connect", "dial_error", "stream", "close"};
+static const char *const hook_names[HOOKS] = {"accept",  "preread", "auth",    "route",
+                                              "resolve", "select",  "connect", "dial_error",
+                                              "stream",  "close"};
 
 /* One hook: a function, and what to do when it fails. */
 struct slot {
-    int ref; /* LUA_NOREF: not set */
+    int ref;   /* LUA_NOREF: not set */
     bool open; /* fail = "open": go on as if it were not there */
     struct gostL_budget budget;
 };
@@ -261,7 +274,8 @@ static int on_stream(void *arg, struct gost_conn *c, int direction, const void *
         return rc == 1 ? 0 : rc;
     if (lua_type(L, -1) == LUA_TSTRING) {
         *p = lua_tolstring(L, -1, n);
-        lua_replace(L, 1); /* each direction has a fiber, whose thread keeps the bytes until the next chunk */
+        lua_replace(
+            L, 1); /* each direction has a fiber, whose thread keeps the bytes until the next chunk */
         return 0;
     }
     if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
@@ -307,8 +321,9 @@ static void take_slot(lua_State *L, struct slot *slot, const char *name)
         if (fail && strcmp(fail, "open") != 0 && strcmp(fail, "closed") != 0)
             luaL_error(L, "on.%s.fail: expected \"open\" or \"closed\", got \"%s\"", name, fail);
         slot->open = fail && strcmp(fail, "open") == 0;
-        slot->budget.wall_ms = (uint64_t)(gostL_field_number(
-            L, -1, "timeout", (double)slot->budget.wall_ms / 1000) * 1000);
+        slot->budget.wall_ms =
+            (uint64_t)(gostL_field_number(L, -1, "timeout", (double)slot->budget.wall_ms / 1000) *
+                       1000);
         slot->budget.instructions =
             gostL_field_int(L, -1, "instructions", slot->budget.instructions);
         lua_rawgeti(L, -1, 1);

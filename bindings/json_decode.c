@@ -54,8 +54,7 @@ static char reader_skip(struct json_reader *r)
 static int unexpected(struct json_reader *r, const char *wanted)
 {
     if (r->at >= r->end)
-        return reader_fail(r, r->at,
-                           lua_pushfstring(r->L, "the text ends where %s is due", wanted));
+        return reader_fail(r, r->at, lua_pushfstring(r->L, "the text ends where %s is due", wanted));
     return reader_fail(r, r->at, lua_pushfstring(r->L, "%s is due here, not '%c'", wanted, *r->at));
 }
 

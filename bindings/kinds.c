@@ -38,7 +38,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
 
 /* fn(stream, {host, port, network}, {user, password}) -> true, or nil and a message */
 static int connector_connect(struct gost_connector *c, struct gost_stream **io,
-                   const struct gost_request *r, uint64_t deadline)
+                             const struct gost_request *r, uint64_t deadline)
 {
     const struct connector_kind *k = gost_container_of(c->kind, struct connector_kind, base);
     lua_State *L = gostL_thread();

@@ -174,7 +174,8 @@ static int l_node(lua_State *L)
     const char *network = gostL_field_string(L, 1, "network");
     struct gost_addr addr = {.host = ""};
     size_t len = addr_text ? strlen(addr_text) : 0;
-    if ((network && strcmp(network, "unix") == 0) || (len && (addr_text[0] == '/' || addr_text[0] == '@'))) {
+    if ((network && strcmp(network, "unix") == 0) ||
+        (len && (addr_text[0] == '/' || addr_text[0] == '@'))) {
         if (len >= sizeof(addr.host))
             return luaL_error(L, "node %s: path of %d bytes is too long", name, (int)len);
         memcpy(addr.host, addr_text, len + 1);
@@ -275,8 +276,7 @@ static int l_rule_matches(lua_State *L)
 void gostL_open_node(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"state", node_state}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {
-        {"__gc", node_gc}, {"__tostring", node_tostring}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", node_gc}, {"__tostring", node_tostring}, {NULL, NULL}};
     gostL_class(L, GOSTL_NODE, methods, meta);
     lua_pushcfunction(L, l_node);
     lua_setfield(L, -2, "node");

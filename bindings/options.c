@@ -32,8 +32,8 @@ static int name_rank(const struct gost_option *o, const char *name)
 static int append_item(lua_State *L, int index, void *settings, const struct gost_option *o)
 {
     lua_pushvalue(L, index);
-    const char *text = lua_isboolean(L, -1) ? (lua_toboolean(L, -1) ? "true" : "false")
-                                            : lua_tostring(L, -1);
+    const char *text =
+        lua_isboolean(L, -1) ? (lua_toboolean(L, -1) ? "true" : "false") : lua_tostring(L, -1);
     int rc = text ? gost_option_append(settings, o, text)
                   : gost_fail(GOST_ECONFIG, "expected text, got a %s", luaL_typename(L, -1));
     lua_pop(L, 1);

@@ -10,8 +10,8 @@
 #include "core/policy/hosts.h"
 #include "core/runtime/fiber.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A Lua function that a policy asks. */

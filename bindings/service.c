@@ -70,8 +70,10 @@ static int parse_listen(const char *text, bool path, union gost_sockaddr *out)
         return 0;
     if (strcmp(a.host, "localhost") == 0)
         return gost_ip_parse("127.0.0.1", a.port, out), 0;
-    return gost_fail(GOST_ECONFIG, "listen address \"%s\": expected an IP address or nothing before "
-                                   "the port", text);
+    return gost_fail(GOST_ECONFIG,
+                     "listen address \"%s\": expected an IP address or nothing before "
+                     "the port",
+                     text);
 }
 
 /* Remote kinds have a place at the far end of a chain; the others an address of this host. */
@@ -226,9 +228,9 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
     const char *way = gostL_field_string(L, 1, "listener_way");
     listener->way = way ? strdup(way) : NULL;
     listener->proxy_protocol = gostL_field_int(L, 1, "proxy_protocol", 0) > 0;
-    listener->socket.claim =
-        !listener->socket.reuseport && gostL_field_bool(L, 1, "claim", false);
-    listener->socket.reuseport = listener->socket.reuseport || gostL_field_bool(L, 1, "shared", false);
+    listener->socket.claim = !listener->socket.reuseport && gostL_field_bool(L, 1, "claim", false);
+    listener->socket.reuseport =
+        listener->socket.reuseport || gostL_field_bool(L, 1, "shared", false);
     rc = gost_service_new(name, listener, handler, out);
     return rc == 0 ? add_delegates(L, handler_at, *out) : rc;
 }
@@ -393,10 +395,13 @@ static int l_kill_sessions(lua_State *L)
 
 void gostL_open_service(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"start", service_start}, {"stop", service_stop},
-                                       {"kill", service_kill},   {"addr", service_addr},
+    static const luaL_Reg methods[] = {{"start", service_start},
+                                       {"stop", service_stop},
+                                       {"kill", service_kill},
+                                       {"addr", service_addr},
                                        {"stats", service_stats},
-                                       {"inherit", service_inherit}, {NULL, NULL}};
+                                       {"inherit", service_inherit},
+                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", service_gc},
                                     {"__close", service_gc},
                                     {"__tostring", service_tostring},

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Add the strings of the list at index 1 (or none). */
-static void add_all(lua_State *L, const char *what, int (*add)(void *set, const char *text, size_t n),
-                    void *set)
+static void add_all(lua_State *L, const char *what,
+                    int (*add)(void *set, const char *text, size_t n), void *set)
 {
     if (lua_isnoneornil(L, 1))
         return;
@@ -66,9 +66,9 @@ static int cidr_contains(lua_State *L)
     struct gost_addr addr;
     struct gost_cidrs *set = gostL_check(L, 1, GOSTL_CIDR_SET);
     const char *text = luaL_checklstring(L, 2, &n);
-    bool ok = gost_ip_from_text(&ip, text, n) ||
-              (gost_addr_parse(&addr, text, n, 0) == 0 &&
-               gost_ip_from_text(&ip, addr.host, strlen(addr.host)));
+    bool ok =
+        gost_ip_from_text(&ip, text, n) || (gost_addr_parse(&addr, text, n, 0) == 0 &&
+                                            gost_ip_from_text(&ip, addr.host, strlen(addr.host)));
     lua_pushboolean(L, ok && gost_cidrs_match(set, ip));
     return 1;
 }

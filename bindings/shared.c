@@ -389,8 +389,7 @@ void gostL_open_shared(lua_State *L)
     static const luaL_Reg counter_methods[] = {
         {"add", counter_add}, {"get", counter_get}, {"set", counter_set}, {NULL, NULL}};
     static const luaL_Reg counter_meta[] = {{"__gc", counter_gc}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"dict", l_dict}, {"counter", l_counter}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"dict", l_dict}, {"counter", l_counter}, {NULL, NULL}};
     gostL_class(L, GOSTL_DICT, dict_methods, dict_meta);
     gostL_class(L, GOSTL_COUNTER, counter_methods, counter_meta);
     luaL_setfuncs(L, functions, 0);

@@ -40,7 +40,7 @@ static int l_log(lua_State *L)
             const char *value = luaL_tolstring(L, at, NULL);
             if (lua_type(L, at - 1) == LUA_TSTRING)
                 f[n++] = GOST_FIELD(lua_tostring(L, at - 1), value);
-            lua_remove(L, at);       /* the value; its text stays, as long as the line needs it */
+            lua_remove(L, at);        /* the value; its text stays, as long as the line needs it */
             lua_pushvalue(L, at - 1); /* the key, for lua_next */
         }
     }

@@ -13,14 +13,14 @@ struct gostL_budget;
 
 struct gostL_thread {
     lua_State *L;
-    int ref;         /**< keeps L alive */
-    int64_t left;    /**< instructions until the budget is overrun */
-    int64_t refill;  /**< what `left` becomes after a pause */
-    uint64_t until;  /**< gost_now() milliseconds at which the time is up; GOST_NEVER: no limit */
-    uint32_t calls;  /**< of suspending functions */
-    bool counted;    /**< a budget is in force */
-    bool overrun;    /**< it was overrun: every further instruction raises */
-    bool limited;    /**< Lua code runs in a protected call: memory may be refused */
+    int ref;        /**< keeps L alive */
+    int64_t left;   /**< instructions until the budget is overrun */
+    int64_t refill; /**< what `left` becomes after a pause */
+    uint64_t until; /**< gost_now() milliseconds at which the time is up; GOST_NEVER: no limit */
+    uint32_t calls; /**< of suspending functions */
+    bool counted;   /**< a budget is in force */
+    bool overrun;   /**< it was overrun: every further instruction raises */
+    bool limited;   /**< Lua code runs in a protected call: memory may be refused */
     struct gostL_thread *next; /**< in the pool */
 };
 

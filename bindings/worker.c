@@ -30,7 +30,7 @@ struct worker {
     struct gost_loop *loop;
     struct gost_mailbox mailbox;
     lua_State *L;
-    char *entry; /* Lua module whose function runs on it */
+    char *entry;       /* Lua module whose function runs on it */
     _Atomic int state; /* 0 starting, 1 running, 2 ended */
     bool reachable;    /* its mailbox takes messages; under mailboxes_lock */
 };

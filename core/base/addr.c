@@ -15,7 +15,8 @@ static int parse_port(uint16_t *port, const char *text, size_t n)
         return gost_fail(GOST_ECONFIG, "invalid port \"%.*s\", expected 0 to 65535", (int)n, text);
     for (size_t i = 0; i < n; i++) {
         if (text[i] < '0' || text[i] > '9')
-            return gost_fail(GOST_ECONFIG, "invalid port \"%.*s\", expected 0 to 65535", (int)n, text);
+            return gost_fail(GOST_ECONFIG, "invalid port \"%.*s\", expected 0 to 65535", (int)n,
+                             text);
         value = value * 10 + (unsigned)(text[i] - '0');
     }
     if (value > 65535)

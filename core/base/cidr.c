@@ -12,8 +12,7 @@ enum { TAIL_MAX = 64 };
 #define V4_PREFIX 0x0000ffff00000000u
 
 /* The neighbours of the IPv4 addresses. */
-static const struct gost_ip before_v4 = {0, V4_PREFIX - 1},
-                            after_v4 = {0, V4_PREFIX + (1ull << 32)};
+static const struct gost_ip before_v4 = {0, V4_PREFIX - 1}, after_v4 = {0, V4_PREFIX + (1ull << 32)};
 
 int gost_ip_compare(struct gost_ip a, struct gost_ip b)
 {

@@ -11,7 +11,7 @@ struct gost_list {
     struct gost_list *prev, *next;
 };
 
-#define gost_container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define gost_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void gost_list_create(struct gost_list *l)
 {
@@ -68,7 +68,8 @@ static inline struct gost_list *gost_list_shift(struct gost_list *head)
     return item;
 }
 
-#define gost_list_each(var, head) for (struct gost_list *var = (head)->next; var != (head); var = var->next)
+#define gost_list_each(var, head)                                                                  \
+    for (struct gost_list *var = (head)->next; var != (head); var = var->next)
 
 /** Iterate while the body may remove `var`. */
 #define gost_list_each_safe(var, head)                                                             \

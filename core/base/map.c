@@ -109,8 +109,7 @@ void gost_map_delete(struct gost_map *m, void (*drop)(void *value))
 }
 
 /* The slot of the key, or the free slot where it would go; the table is never full. */
-static struct gost_map_slot *find(const struct gost_map *m, uint64_t hash, const char *key,
-                                  size_t n)
+static struct gost_map_slot *find(const struct gost_map *m, uint64_t hash, const char *key, size_t n)
 {
     size_t i = hash & (m->cap - 1);
     for (;; i = (i + 1) & (m->cap - 1)) {

@@ -198,7 +198,7 @@ int gost_option_append(void *settings, const struct gost_option *o, const char *
 
 const char *gost_option_type_name(enum gost_option_type type)
 {
-    static const char *const names[] = {"bool",   "int",  "duration", "size", "string",
+    static const char *const names[] = {"bool", "int",  "duration", "size", "string",
                                         "path", "enum", "list",     "map"};
     return names[type];
 }

@@ -17,11 +17,11 @@ enum gost_option_type {
     GOST_OPT_INT,      /**< field: int64_t, between min and max */
     GOST_OPT_DURATION, /**< field: int64_t, milliseconds (a negative one means "off") */
     GOST_OPT_SIZE,     /**< field: uint64_t, bytes */
-    GOST_OPT_STRING,   /**< field: char *, owned by the struct; NULL when neither set nor defaulted */
-    GOST_OPT_PATH,     /**< like STRING: a file that must be readable when the configuration is checked */
-    GOST_OPT_ENUM,     /**< field: int, the index into `choices` */
-    GOST_OPT_LIST,     /**< field: struct gost_strings; a list, or a string split at commas */
-    GOST_OPT_MAP,      /**< field: struct gost_strings; key, value, key, value … */
+    GOST_OPT_STRING, /**< field: char *, owned by the struct; NULL when neither set nor defaulted */
+    GOST_OPT_PATH, /**< like STRING: a file that must be readable when the configuration is checked */
+    GOST_OPT_ENUM, /**< field: int, the index into `choices` */
+    GOST_OPT_LIST, /**< field: struct gost_strings; a list, or a string split at commas */
+    GOST_OPT_MAP,  /**< field: struct gost_strings; key, value, key, value … */
 };
 
 /** A list of strings that its holder owns. */

@@ -22,7 +22,8 @@ static bool parse_units(const char *text, const struct unit *units, double bare,
             return false;
         char *end;
         double value = strtod(p, &end);
-        size_t n = strspn(end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\xc2\xb5\xce\xbc");
+        size_t n =
+            strspn(end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\xc2\xb5\xce\xbc");
         if (end == p)
             return false;
         if (n == 0) {
@@ -45,15 +46,9 @@ static bool parse_units(const char *text, const struct unit *units, double bare,
 
 bool gost_parse_duration(const char *text, int64_t *ns)
 {
-    static const struct unit units[] = {{"ns", 1},
-                                        {"us", 1e3},
-                                        {"\xc2\xb5s", 1e3},
-                                        {"\xce\xbcs", 1e3},
-                                        {"ms", 1e6},
-                                        {"s", 1e9},
-                                        {"m", 60e9},
-                                        {"h", 3600e9},
-                                        {NULL, 0}};
+    static const struct unit units[] = {{"ns", 1},          {"us", 1e3},   {"\xc2\xb5s", 1e3},
+                                        {"\xce\xbcs", 1e3}, {"ms", 1e6},   {"s", 1e9},
+                                        {"m", 60e9},        {"h", 3600e9}, {NULL, 0}};
     double sum;
     bool negative = text[0] == '-';
     if (text[0] == '-' || text[0] == '+')
@@ -67,11 +62,20 @@ bool gost_parse_duration(const char *text, int64_t *ns)
 
 bool gost_parse_size(const char *text, uint64_t *bytes)
 {
-    static const struct unit units[] = {
-        {"B", 1},           {"KB", 1024},       {"KiB", 1024},       {"MB", 1048576},
-        {"MiB", 1048576},   {"GB", 1073741824}, {"GiB", 1073741824}, {"TB", 1099511627776.0},
-        {"TiB", 1099511627776.0}, {"PB", 1125899906842624.0}, {"PiB", 1125899906842624.0},
-        {"EB", 1152921504606846976.0}, {"EiB", 1152921504606846976.0}, {NULL, 0}};
+    static const struct unit units[] = {{"B", 1},
+                                        {"KB", 1024},
+                                        {"KiB", 1024},
+                                        {"MB", 1048576},
+                                        {"MiB", 1048576},
+                                        {"GB", 1073741824},
+                                        {"GiB", 1073741824},
+                                        {"TB", 1099511627776.0},
+                                        {"TiB", 1099511627776.0},
+                                        {"PB", 1125899906842624.0},
+                                        {"PiB", 1125899906842624.0},
+                                        {"EB", 1152921504606846976.0},
+                                        {"EiB", 1152921504606846976.0},
+                                        {NULL, 0}};
     double sum;
     if (strpbrk(text, "xXep") || !parse_units(text, units, 1, &sum) || sum >= 1.8e19)
         return false;

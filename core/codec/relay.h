@@ -108,8 +108,7 @@ void gost_relay_add_addr(struct gost_relay *m, const struct gost_addr *addr);
  * Take the next pair off `meta`, which starts as a copy of gost_relay.meta.
  * @return false when there is none left
  */
-bool gost_relay_next_meta(struct gost_slice *meta, struct gost_slice *key,
-                          struct gost_slice *value);
+bool gost_relay_next_meta(struct gost_slice *meta, struct gost_slice *key, struct gost_slice *value);
 
 /**
  * Append a pair to the metadata at `buf`, of which `len` bytes are used (0 to begin).

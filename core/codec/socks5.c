@@ -106,8 +106,7 @@ size_t gost_socks5_auth_encode(uint8_t *buf, size_t cap, const struct gost_userp
     return 1 + used;
 }
 
-ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p,
-                                      size_t n)
+ssize_t gost_socks5_auth_reply_decode(struct gost_socks5_auth_reply *out, const uint8_t *p, size_t n)
 {
     return pair_decode(&out->status, p, n, AUTH_VERSION);
 }

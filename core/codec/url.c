@@ -92,8 +92,7 @@ static int unescape_part(char *buf, size_t cap, struct gost_slice s, const char 
     ssize_t n = gost_url_unescape(buf, cap, s, GOST_URL_PLAIN);
     if (n < 0 || strlen(buf) != (size_t)n) {
         buf[0] = 0;
-        return gost_fail(GOST_ECONFIG, "the URL's %s is malformed or over %zu bytes", name,
-                         cap - 1);
+        return gost_fail(GOST_ECONFIG, "the URL's %s is malformed or over %zu bytes", name, cap - 1);
     }
     return 0;
 }

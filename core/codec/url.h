@@ -38,8 +38,7 @@ int gost_url_userpass(struct gost_userpass *out, const struct gost_url *url);
  * encoded; a key alone has an absent value. Empty pieces ("&&") are passed over.
  * @return false when there is none left
  */
-bool gost_url_next_param(struct gost_slice *query, struct gost_slice *key,
-                         struct gost_slice *value);
+bool gost_url_next_param(struct gost_slice *query, struct gost_slice *key, struct gost_slice *value);
 
 enum gost_url_part {
     GOST_URL_PLAIN, /**< '+' is a plus */

@@ -81,8 +81,7 @@ size_t gost_ws_frame_encode(uint8_t *buf, size_t cap, const struct gost_ws_frame
     return head + (in->masked ? 4 : 0);
 }
 
-void gost_ws_mask(uint8_t *dst, const uint8_t *src, size_t n, const uint8_t mask[4],
-                  uint64_t offset)
+void gost_ws_mask(uint8_t *dst, const uint8_t *src, size_t n, const uint8_t mask[4], uint64_t offset)
 {
     uint8_t turned[8];
     for (size_t i = 0; i < 8; i++)

@@ -12,9 +12,9 @@
 #include "core/net/stream.h"
 
 enum {
-    GOST_LINGER_MS = 1000,          /**< it closes after so long at the latest … */
-    GOST_LINGER_BYTES = 64 * 1024,  /**< … or after reading so much */
-    GOST_LINGER_MAX = 1024          /**< streams per worker; beyond that they are closed at once */
+    GOST_LINGER_MS = 1000,         /**< it closes after so long at the latest … */
+    GOST_LINGER_BYTES = 64 * 1024, /**< … or after reading so much */
+    GOST_LINGER_MAX = 1024         /**< streams per worker; beyond that they are closed at once */
 };
 
 /**

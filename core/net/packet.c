@@ -60,8 +60,7 @@ void gost_packet_close(struct gost_packet *p)
 
 static size_t kept_size(const struct gost_datagram *d)
 {
-    return sizeof(*d) + d->len + (d->addr ? sizeof(*d->addr) : 0) +
-           (d->name ? sizeof(*d->name) : 0);
+    return sizeof(*d) + d->len + (d->addr ? sizeof(*d->addr) : 0) + (d->name ? sizeof(*d->name) : 0);
 }
 
 struct gost_kept *gost_kept_new(const struct gost_datagram *d, int count, size_t max, int *copied)
@@ -78,8 +77,7 @@ struct gost_kept *gost_kept_new(const struct gost_datagram *d, int count, size_t
     k->count = n;
     memset(k->d, 0, (size_t)n * sizeof(*k->d));
     struct gost_addr *name = (struct gost_addr *)(void *)(k->d + n);
-    union gost_sockaddr *addr =
-        (union gost_sockaddr *)(void *)name; /* what needs alignment first */
+    union gost_sockaddr *addr = (union gost_sockaddr *)(void *)name; /* what needs alignment first */
     for (int i = 0; i < n; i++)
         if (d[i].addr)
             k->d[i].addr = memcpy(addr++, d[i].addr, sizeof(*addr));

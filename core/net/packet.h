@@ -85,8 +85,7 @@ struct gost_packet_ops {
 
 struct gost_packet {
     const struct gost_packet_ops *ops;
-    uint64_t
-        ttl_ms; /**< end it after so long without a datagram, unless told otherwise; 0: never */
+    uint64_t ttl_ms; /**< end it after so long without a datagram, unless told otherwise; 0: never */
     uint64_t dropped; /**< datagrams that were lost here: too long, no room, no such destination */
 };
 

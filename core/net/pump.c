@@ -12,10 +12,10 @@
 #include <string.h>
 
 enum {
-    CHUNK_MIN = 16 * 1024, /* what a quiet direction reads at once, and may have to keep */
+    CHUNK_MIN = 16 * 1024,  /* what a quiet direction reads at once, and may have to keep */
     CHUNK_BULK = 64 * 1024, /* a read of this size shows a bulk transfer */
     SPLICE_SMALL = 16 * 1024,
-    ROUNDS = 8,              /* reads before other connections get their turn */
+    ROUNDS = 8, /* reads before other connections get their turn */
     LINGER_MS = 10 * 1000,
     KEEPALIVE_MS = 30 * 1000, /* tunnels that last so long are worth the kernel's probing */
 };

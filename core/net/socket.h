@@ -9,16 +9,16 @@
 
 /** What can be asked of a socket beside its address. All zero is a plain socket. */
 struct gost_socket_options {
-    bool keepalive;             /**< probe silent peers from the start, by the three values below */
-    int keepalive_idle;         /**< seconds */
-    int keepalive_interval;     /**< seconds */
+    bool keepalive;         /**< probe silent peers from the start, by the three values below */
+    int keepalive_idle;     /**< seconds */
+    int keepalive_interval; /**< seconds */
     int keepalive_count;
-    int mark;                   /**< SO_MARK; 0: none */
-    const char *interface;      /**< outgoing: interface name or local IP; NULL: none */
-    bool reuseport;             /**< listening: share the port with the other workers */
-    bool claim;                 /**< with reuseport: as the first; others must not have it yet */
-    bool transparent;           /**< IP_TRANSPARENT */
-    bool v6only;                /**< listening on "::": do not take IPv4 as well */
+    int mark;              /**< SO_MARK; 0: none */
+    const char *interface; /**< outgoing: interface name or local IP; NULL: none */
+    bool reuseport;        /**< listening: share the port with the other workers */
+    bool claim;            /**< with reuseport: as the first; others must not have it yet */
+    bool transparent;      /**< IP_TRANSPARENT */
+    bool v6only;           /**< listening on "::": do not take IPv4 as well */
 };
 
 /**

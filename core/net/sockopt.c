@@ -143,8 +143,8 @@ static int set_transparent(int fd, int family)
 {
     bool v6 = family == AF_INET6;
     int on = 1;
-    return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on,
-                      sizeof(on));
+    return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
+                      &on, sizeof(on));
 }
 
 int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,

@@ -35,7 +35,7 @@ enum gost_query {
     GOST_QUERY_LOCAL_ADDR, /**< union gost_sockaddr * */
     GOST_QUERY_PEER_ADDR,  /**< union gost_sockaddr * */
     GOST_QUERY_TLS,        /**< struct gost_tls_info * (transport/tls.h) */
-    GOST_QUERY_CARRIER,    /**< int *: descriptor of the socket at the bottom, whatever lies above */
+    GOST_QUERY_CARRIER, /**< int *: descriptor of the socket at the bottom, whatever lies above */
 };
 
 struct gost_stream_ops {

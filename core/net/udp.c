@@ -43,8 +43,7 @@ static int socket_recv(struct gost_packet *p, struct gost_batch *b)
     if (!(s->watch.ready & GOST_READABLE))
         return GOST_WANT_READ;
     int n = gost__udp_recv(s->watch.fd, b, !s->connected, NULL);
-    if (n <
-        GOST_BATCH_MAX) /* fewer than asked for: the queue is empty, new ones bring a new edge */
+    if (n < GOST_BATCH_MAX) /* fewer than asked for: the queue is empty, new ones bring a new edge */
         s->watch.ready &= (uint8_t)~GOST_READABLE;
     if (n == -EAGAIN || n == 0)
         return GOST_WANT_READ;

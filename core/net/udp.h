@@ -47,8 +47,7 @@ int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen
  * all of them has to answer by the one that was asked.
  */
 struct gost__udp_local {
-    sa_family_t
-        family; /**< AF_INET, AF_INET6 (IPv4 mapped, on such a socket); AF_UNSPEC: unknown */
+    sa_family_t family; /**< AF_INET, AF_INET6 (IPv4 mapped, on such a socket); AF_UNSPEC: unknown */
     union {
         struct in_addr v4;
         struct in6_addr v6;

@@ -140,9 +140,8 @@ static void take_local(struct msghdr *m, struct gost__udp_local *local)
             struct in6_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof(info));
             bool link = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr);
-            *local = (struct gost__udp_local){.family = AF_INET6,
-                                              .v6 = info.ipi6_addr,
-                                              .interface = link ? info.ipi6_ifindex : 0};
+            *local = (struct gost__udp_local){
+                .family = AF_INET6, .v6 = info.ipi6_addr, .interface = link ? info.ipi6_ifindex : 0};
         }
     }
 }

@@ -172,8 +172,7 @@ static bool replace_one(struct gost_udp_sessions *u, uint64_t hash)
     int seen = 0;
     for (size_t i = 0; i < u->table.cap && seen < REPLACE_TRIES; i++) {
         struct gost_udp_entry *e = u->table.slot[(hash + i) & (u->table.cap - 1)];
-        struct gost_udp_session *s =
-            e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
+        struct gost_udp_session *s = e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
         seen += s != NULL;
         if (s && s->answered >= s->asked && s->first < 0 && (!oldest || s->used < oldest->used))
             oldest = s;
@@ -190,8 +189,7 @@ static bool has_room(struct gost_udp_sessions *u, uint64_t hash)
     if (u->count < u->limits.sessions)
         return true;
     /* the one that makes room is closed a little later: that many are there twice */
-    return u->limits.may_replace && u->table.count >= u->limits.sessions / 2 &&
-           replace_one(u, hash);
+    return u->limits.may_replace && u->table.count >= u->limits.sessions / 2 && replace_one(u, hash);
 }
 
 struct gost_udp_session *gost__udp_session_new(struct gost_udp_sessions *u, uint64_t hash,

@@ -137,8 +137,7 @@ static void wake_readers(struct gost_udp_sessions *u)
     while ((link = gost_list_shift(&u->ready))) {
         struct gost_udp_session *s = gost_container_of(link, struct gost_udp_session, ready);
         struct gost_packet *p = &s->base;
-        gost_list_add(&u->ready,
-                      link); /* so that a session that ends here is missed from the list */
+        gost_list_add(&u->ready, link); /* so that a session that ends here is missed from the list */
         if (s->fresh) {
             s->fresh = false;
             u->on_session(u, &p, &s->entry.addr);
@@ -202,8 +201,7 @@ static int watch_local(struct gost_udp_sessions *u, int fd)
     return 0;
 }
 
-int gost_udp_sessions_new(const union gost_sockaddr *addr,
-                          const struct gost_socket_options *options,
+int gost_udp_sessions_new(const union gost_sockaddr *addr, const struct gost_socket_options *options,
                           const struct gost_udp_limits *limits, struct gost_udp_sessions **out)
 {
     struct gost_udp_sessions *u = calloc(1, sizeof(*u));
@@ -244,8 +242,7 @@ void gost_udp_sessions_close(struct gost_udp_sessions *u)
     u->listening = false;
     for (size_t i = 0; i < u->table.cap;) {
         struct gost_udp_entry *e = u->table.slot[i];
-        struct gost_udp_session *s =
-            e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
+        struct gost_udp_session *s = e ? gost_container_of(e, struct gost_udp_session, entry) : NULL;
         if (s && s->answered >= s->asked)
             gost__udp_session_end(s); /* another may take its slot */
         else

@@ -36,11 +36,9 @@ struct gost_udp_sessions {
     size_t count, pending;  /**< sessions; those in the table are fewer when it is stateless */
     struct gost_list ready; /**< sessions with datagrams in `in`, while that is dispatched */
     struct gost_batch *in;  /**< the batch being dispatched, or NULL */
-    int16_t
-        next[GOST_BATCH_MAX]; /**< the datagram of the same session behind each of `in`; -1: none */
-    struct gost__udp_local
-        *local;             /**< of `in`, then of `out`, if it listens on all addresses; or NULL */
-    struct gost_batch *out; /**< what is to be sent this turn, or NULL */
+    int16_t next[GOST_BATCH_MAX]; /**< the datagram of the same session behind each of `in`; -1: none */
+    struct gost__udp_local *local; /**< of `in`, then of `out`, if it listens on all addresses; or NULL */
+    struct gost_batch *out;        /**< what is to be sent this turn, or NULL */
     int out_count;
     size_t out_bytes;
     struct gost_task flush;
@@ -61,8 +59,7 @@ struct gost_udp_sessions {
  * @param addr  with port 0 the kernel picks one; see (*out)->addr
  * @return 0 or a libuv code with diag
  */
-int gost_udp_sessions_new(const union gost_sockaddr *addr,
-                          const struct gost_socket_options *options,
+int gost_udp_sessions_new(const union gost_sockaddr *addr, const struct gost_socket_options *options,
                           const struct gost_udp_limits *limits, struct gost_udp_sessions **out);
 
 /**

@@ -91,8 +91,7 @@ void gost_bucket_give(struct gost_bucket *b, struct gost_rate r, uint64_t n)
 {
     if (r.rate == 0 || n == 0)
         return;
-    uint64_t back =
-        mul_div(n, UNITS_PER_SECOND, r.rate); /* rounded down: never more than it cost */
+    uint64_t back = mul_div(n, UNITS_PER_SECOND, r.rate); /* rounded down: never more than it cost */
     uint64_t full_at = atomic_load_explicit(&b->full_at, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&b->full_at, &full_at,
                                                   full_at > back ? full_at - back : 0,

@@ -26,8 +26,7 @@ uint32_t gost_failmark_count(struct gost_failmark *m)
     return atomic_load_explicit(&m->count, memory_order_relaxed);
 }
 
-bool gost_failmark_failed(struct gost_failmark *m, uint64_t now, int max_fails,
-                          int64_t fail_timeout)
+bool gost_failmark_failed(struct gost_failmark *m, uint64_t now, int max_fails, int64_t fail_timeout)
 {
     uint32_t limit = max_fails > 0 ? (uint32_t)max_fails : GOST_MAX_FAILS;
     uint64_t timeout = fail_timeout > 0 ? (uint64_t)fail_timeout : GOST_FAIL_TIMEOUT;

@@ -205,8 +205,7 @@ const struct gost_limit *gost_limits_of_ip(const struct gost_limits *l, struct g
     return NULL;
 }
 
-const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id,
-                                               size_t n)
+const struct gost_limit *gost_limits_of_client(const struct gost_limits *l, const char *id, size_t n)
 {
     const struct gost_limit *v = n > 0 ? gost_map_get(&l->clients, id, n) : NULL;
     return v || n == 0 ? v : l->each_client;

@@ -234,9 +234,8 @@ static int parse_arguments(struct parser *ps, const struct function *f)
     } while (rc == 0 && take(ps, ",") && (skip_blanks(ps), ps->p < ps->end && *ps->p != ')') &&
              a.count < f->arguments);
     if (rc == 0 && !take(ps, ")"))
-        rc =
-            wrong(ps, ps->p,
-                  f->arguments == 1 ? "a ) is due: the function takes one argument" : "a ) is due");
+        rc = wrong(ps, ps->p,
+                   f->arguments == 1 ? "a ) is due: the function takes one argument" : "a ) is due");
     if (rc == 0)
         rc = add_test(ps, f->fn, &a, at);
     for (size_t i = 0; i < RULE_ARGUMENTS; i++)

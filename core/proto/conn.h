@@ -22,11 +22,11 @@ const char *gost_network_name(enum gost_network n);
 struct gost_request {
     enum gost_network network;
     struct gost_addr addr; /**< as the client named it; for GOST_UNIX the host is the path */
-    const char *protocol;  /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
-    const char *path;      /**< the HTTP path, when a handler knows; or NULL */
-    const char *method;    /**< the HTTP method, when a handler knows; or NULL */
+    const char *protocol; /**< what the bytes speak ("http", "tls" …), when a handler knows; or NULL */
+    const char *path;              /**< the HTTP path, when a handler knows; or NULL */
+    const char *method;            /**< the HTTP method, when a handler knows; or NULL */
     const struct gost_http1 *head; /**< the HTTP request, when a handler knows; or NULL */
-    bool hash_host;        /**< the hash strategy goes by the target's host, not by the client */
+    bool hash_host; /**< the hash strategy goes by the target's host, not by the client */
 };
 
 struct gost_conn;
@@ -119,13 +119,13 @@ struct gost_conn {
                                    handler made it of `client`; NULL once handed to the pump */
     union gost_sockaddr peer;   /**< the client, as announced by PROXY protocol where that is on */
     uint64_t id;
-    uint64_t started;  /**< gost_now() at accept */
+    uint64_t started; /**< gost_now() at accept */
     uint64_t deadline; /**< until when the handshake must be done; handlers set it from readTimeout */
-    uint64_t idle_ms;  /**< end the tunnel after so long without a byte; 0: never */
-    char *user;        /**< authenticated name, or NULL */
-    char *client_id;   /**< what the authenticator calls the client; NULL when anonymous */
-    char *target;      /**< "host:port" of the last dial, or NULL */
-    char *route;       /**< "node-0@1.2.3.4:80 > …" of the last dial, or NULL when direct */
+    uint64_t idle_ms;    /**< end the tunnel after so long without a byte; 0: never */
+    char *user;          /**< authenticated name, or NULL */
+    char *client_id;     /**< what the authenticator calls the client; NULL when anonymous */
+    char *target;        /**< "host:port" of the last dial, or NULL */
+    char *route;         /**< "node-0@1.2.3.4:80 > …" of the last dial, or NULL when direct */
     const char *handler; /**< kind that serves it; static */
 };
 

@@ -56,8 +56,8 @@ struct gost_connector_kind {
      * @param io  on success it belongs to `*out` and is NULL; on failure the caller closes it
      * @return as connect
      */
-    int (*bind)(struct gost_connector *c, struct gost_stream **io, const struct gost_request *request,
-                uint64_t deadline, struct gost_remote **out);
+    int (*bind)(struct gost_connector *c, struct gost_stream **io,
+                const struct gost_request *request, uint64_t deadline, struct gost_remote **out);
     void (*destroy)(struct gost_connector *c);
 };
 

@@ -63,8 +63,7 @@ static int upload_begin(struct upload *u, struct gost__file *x)
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return -EIO;
     snprintf(u->temporary, sizeof(u->temporary), ".upload-%016llx", (unsigned long long)random);
-    u->fd =
-        openat(u->dir, u->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    u->fd = openat(u->dir, u->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     return u->fd < 0 ? -errno : 0;
 }
 

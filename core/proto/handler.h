@@ -36,7 +36,8 @@ struct gost_handler {
 };
 
 /** @param settings  owned by the handler from now on, freed on failure too. @return 0 or GOST_ECONFIG */
-int gost_handler_new(const struct gost_handler_kind *kind, void *settings, struct gost_handler **out);
+int gost_handler_new(const struct gost_handler_kind *kind, void *settings,
+                     struct gost_handler **out);
 void gost_handler_delete(struct gost_handler *h);
 
 #endif

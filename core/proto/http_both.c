@@ -34,8 +34,7 @@ static int take_in(struct flow *f)
             return f->ended ? 0 : gost_fail(GOST_EOF, "a body without its end");
         }
     }
-    ssize_t used =
-        gost__http_body_take(f->body, gost__http_bytes(f->from), f->from->len, &f->ready);
+    ssize_t used = gost__http_body_take(f->body, gost__http_bytes(f->from), f->from->len, &f->ready);
     if (used < 0)
         return (int)used;
     f->behind = (size_t)used - f->ready;

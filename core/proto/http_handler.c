@@ -14,9 +14,8 @@
 #include <stdlib.h>
 
 enum {
-    REST_MS = 1000, /* between requests, before buffers are given back */
-    CLIENT_IDLE_MS =
-        120 * 1000, /* and before the connection ends, where idleTimeout says nothing */
+    REST_MS = 1000,              /* between requests, before buffers are given back */
+    CLIENT_IDLE_MS = 120 * 1000, /* and before the connection ends, where idleTimeout says nothing */
 };
 
 #define OPTION(name) offsetof(struct gost__http_settings, name)

@@ -234,8 +234,7 @@ int gost__http_challenge(struct gost__http *x, const struct gost__http_where *w,
     x->again = false;
     x->c->deadline = gost_deadline_in(GOST_READ_TIMEOUT);
     if (x->state->probe != PROBE_NONE && !is_knock(x, w)) {
-        int (*const show[])(struct gost__http *, int) = {NULL, NULL, show_web, show_host,
-                                                         show_file};
+        int (*const show[])(struct gost__http *, int) = {NULL, NULL, show_web, show_host, show_file};
         int64_t code = 503;
         if (x->state->probe == PROBE_CODE && gost_parse_int(x->state->probe_value, &code))
             rc = show_status(x, (int)code, rc);

@@ -20,8 +20,7 @@ void gost__http_take(struct gost__http_reader *r, size_t n)
 
 void gost__http_widen(struct gost__http_reader *r)
 {
-    uint8_t *base =
-        r->len == 0 && r->cap < GOST__HTTP_READ_MAX ? malloc(GOST__HTTP_READ_MAX) : NULL;
+    uint8_t *base = r->len == 0 && r->cap < GOST__HTTP_READ_MAX ? malloc(GOST__HTTP_READ_MAX) : NULL;
     if (!base)
         return;
     free(r->base);

@@ -7,9 +7,10 @@
 #include "core/proto/connector.h"
 #include "core/proto/handler.h"
 
-extern const struct gost_handler_kind gost__auto_handler, gost__rtcp_handler, gost__forward_handler, gost__http_handler,
-    gost__relay_handler, gost__sni_handler, gost__socks4_handler, gost__socks5_handler,
-    gost__tcp_handler, gost__tunnel_handler, gost__tunnel_entry_handler, gost__udp_handler;
+extern const struct gost_handler_kind gost__auto_handler, gost__rtcp_handler, gost__forward_handler,
+    gost__http_handler, gost__relay_handler, gost__sni_handler, gost__socks4_handler,
+    gost__socks5_handler, gost__tcp_handler, gost__tunnel_handler, gost__tunnel_entry_handler,
+    gost__udp_handler;
 
 extern const struct gost_handler_kind gost__redirect_handler, gost__file_handler;
 

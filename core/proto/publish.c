@@ -159,8 +159,8 @@ static void on_end(struct gost_mux *m)
 
 static const struct gost_mux_events events = {.on_end = on_end};
 
-int gost__publish(struct gost_conn *c, struct gost_publication *p, const struct gost_mux_options *mux,
-                  const struct gost_announcement *a)
+int gost__publish(struct gost_conn *c, struct gost_publication *p,
+                  const struct gost_mux_options *mux, const struct gost_announcement *a)
 {
     char text[GOST_HOSTPORT_MAX];
     p->conn = c;

@@ -20,7 +20,8 @@ size_t gost__relay_bind_reply(uint8_t *buf, size_t cap, const union gost_sockadd
  * @param request  complete, credentials included
  */
 int gost__relay_bind(struct gost_stream **io, struct gost_relay *request,
-                     const struct gost_mux_options *mux, uint64_t deadline, struct gost_remote **out);
+                     const struct gost_mux_options *mux, uint64_t deadline,
+                     struct gost_remote **out);
 
 /** The same for datagrams: the request is of UDP. */
 int gost__relay_bind_packet(struct gost_stream **io, struct gost_relay *request, uint64_t deadline,

@@ -161,7 +161,7 @@ static int relay_bind(struct gost_connector *c, struct gost_stream **io,
     struct gost_addr addr = request->addr;
     bool udp = request->network == GOST_UDP;
     m.code |= udp ? GOST_RELAY_FLAG_UDP : 0;
-    m.network = udp                              ? GOST_RELAY_UDP
+    m.network = udp                             ? GOST_RELAY_UDP
                 : request->network == GOST_UNIX ? GOST_RELAY_UNIX
                                                 : GOST_RELAY_TCP;
     if (!addr.host[0]) /* GOST 3.3 garbles ":port"; this is what it understands */

@@ -148,7 +148,8 @@ static int serve_connect(struct gost_conn *c, const struct gost_request *request
     return rc;
 }
 
-static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct gost_request *request)
+static int serve_bind(struct gost_handler *h, struct gost_conn *c,
+                      const struct gost_request *request)
 {
     const struct relay_settings *s = h->settings;
     struct gost_publication *p;
@@ -167,7 +168,8 @@ static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct 
 /* Does it ask for no port in particular: for an association? */
 static bool is_anywhere(const struct gost_addr *a)
 {
-    return a->port == 0 && (!a->host[0] || strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0);
+    return a->port == 0 &&
+           (!a->host[0] || strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0);
 }
 
 static int serve_udp(struct gost_conn *c, const struct gost_request *request, bool bind)

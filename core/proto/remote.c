@@ -12,7 +12,7 @@
 enum { ANNOUNCE_MS = 15 * 1000 };
 
 struct gost_remote {
-    uint32_t refs; /* one of the owner, one of each fiber that reads an announcement */
+    uint32_t refs;        /* one of the owner, one of each fiber that reads an announcement */
     struct gost_mux *mux; /* NULL once closed or lost */
     const struct gost_announcement *announcement;
     struct gost_packet *packet; /* of datagrams, until it was taken */

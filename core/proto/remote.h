@@ -88,8 +88,8 @@ void gost__publication_delete(struct gost_publication *p); /**< NULL is fine */
  * stream and `p` over. The answer to the request was written before.
  * @return 0 or a negative code
  */
-int gost__publish(struct gost_conn *c, struct gost_publication *p, const struct gost_mux_options *mux,
-                  const struct gost_announcement *a);
+int gost__publish(struct gost_conn *c, struct gost_publication *p,
+                  const struct gost_mux_options *mux, const struct gost_announcement *a);
 
 /**
  * Accept exactly one visitor, as SOCKS5's BIND does; suspends. Ends early when the client leaves.

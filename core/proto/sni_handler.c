@@ -87,8 +87,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     const struct sni_settings *s = h->settings;
     struct gost_request request = {.network = GOST_TCP, .hash_host = s->handshake.hash == 1};
     struct gost_stream *up = NULL;
-    if (gost_conn_needs_auth(
-            c)) /* behind `auto`, whose other protocols have a place for credentials */
+    if (gost_conn_needs_auth(c)) /* behind `auto`, whose other protocols have a place for credentials */
         return gost_fail(GOST_EAUTH, "clients of sni cannot authenticate");
     gost__handshake_begin(c, &s->handshake);
     int rc = look(c, &request);

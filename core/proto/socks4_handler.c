@@ -66,8 +66,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     struct gost_socks4_request request;
     uint8_t room[GOST_SOCKS4_REQUEST_MAX];
     gost__handshake_begin(c, &s->handshake);
-    ssize_t n =
-        gost_io_decode(c->client, decode_request, &request, room, sizeof(room), c->deadline);
+    ssize_t n = gost_io_decode(c->client, decode_request, &request, room, sizeof(room), c->deadline);
     if (n <= 0)
         return (int)n;
     int rc = authenticate(c, &request);

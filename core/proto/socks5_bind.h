@@ -19,6 +19,7 @@ int gost__socks5_serve_mux_bind(struct gost_conn *c, const struct gost_addr *at,
                                 const char *public_addr, const struct gost_mux_options *mux);
 
 /** The same for one visitor. */
-int gost__socks5_serve_bind(struct gost_conn *c, const struct gost_addr *at, const char *public_addr);
+int gost__socks5_serve_bind(struct gost_conn *c, const struct gost_addr *at,
+                            const char *public_addr);
 
 #endif

@@ -199,9 +199,9 @@ static int socks5_connect(struct gost_connector *c, struct gost_stream **io,
     return ask(c, io, &wanted, &reply, gost__deadline_within(deadline, s->timeout));
 }
 
-static int associate(struct gost_connector *c, struct gost_stream **io, const struct gost_addr *target,
-                     struct gost_packet_carrier *carrier, uint64_t deadline,
-                     struct gost_packet **out)
+static int associate(struct gost_connector *c, struct gost_stream **io,
+                     const struct gost_addr *target, struct gost_packet_carrier *carrier,
+                     uint64_t deadline, struct gost_packet **out)
 {
     const struct socks5_settings *s = c->settings;
     struct gost_socks5_request wanted = {.command = GOST_SOCKS5_ASSOCIATE, .addr.host = "0.0.0.0"};

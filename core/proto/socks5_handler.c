@@ -36,8 +36,9 @@ static const struct gost_option options[] = {
      .aliases = "publicAddr",
      .type = GOST_OPT_STRING,
      .offset = offsetof(struct socks5_settings, public_addr),
-     .help = "the host that clients are told for BIND, and for UDP ASSOCIATE if it is an IP address; "
-             "not given: the address they reached"},
+     .help =
+         "the host that clients are told for BIND, and for UDP ASSOCIATE if it is an IP address; "
+         "not given: the address they reached"},
     GOST_SOCKS5_UDP_OPTIONS(struct socks5_settings, udp),
     GOST_MUX_OPTIONS(struct socks5_settings, mux, "1", NULL),
     GOST_OPTION_END,

@@ -76,7 +76,8 @@ void gost_tunnels_give(struct gost_tunnels *t)
     if (!t || --t->refs > 0)
         return;
     gost_list_remove(&t->link);
-    gost_map_destroy(&t->by_id, free); /* it is empty: each connector holds a service, which holds us */
+    gost_map_destroy(&t->by_id,
+                     free); /* it is empty: each connector holds a service, which holds us */
     free(t->name);
     free(t);
 }
@@ -101,7 +102,8 @@ static int enter(struct gost_tunnels *t, const uint8_t *id, struct connector *k)
     struct tunnel *tunnel = look_up(t, id);
     if (!tunnel) {
         tunnel = calloc(1, sizeof(*tunnel));
-        if (!tunnel || gost_map_set(&t->by_id, (const char *)id, GOST_UUID_BYTES, tunnel, NULL) != 0) {
+        if (!tunnel ||
+            gost_map_set(&t->by_id, (const char *)id, GOST_UUID_BYTES, tunnel, NULL) != 0) {
             free(tunnel);
             return gost_fail_code(GOST_ENOMEM);
         }

@@ -36,7 +36,8 @@ static const struct gost_option options[] = {
      .offset = offsetof(struct tunnel_settings, weight),
      .min = 0,
      .max = 255,
-     .help = "share of the visitors where several clients carry a tunnel; 255: all, while it lives"},
+     .help =
+         "share of the visitors where several clients carry a tunnel; 255: all, while it lives"},
     GOST_TUNNEL_MUX_OPTIONS(struct tunnel_settings, mux),
     GOST_OPTION_END,
 };
@@ -77,8 +78,8 @@ static void add_source(struct gost_stream *io, struct gost_relay *m)
 }
 
 /* A request; freed with delete_request. NULL with diag on failure */
-static struct gost_relay *new_request(struct gost_connector *c, struct gost_stream *io, uint8_t code,
-                                      const struct gost_request *request)
+static struct gost_relay *new_request(struct gost_connector *c, struct gost_stream *io,
+                                      uint8_t code, const struct gost_request *request)
 {
     const struct tunnel_settings *s = c->settings;
     const struct tunnel_state *state = c->state;

@@ -22,7 +22,7 @@ struct entry_settings {
     int64_t read_timeout, idle_timeout; /* milliseconds */
     bool keepalive;
     char *pool;
-    char *ingress;             /* read by the control plane, as is the next one */
+    char *ingress; /* read by the control plane, as is the next one */
     struct gost_strings rules;
 };
 
@@ -93,7 +93,8 @@ static int find(struct gost_conn *c, const struct gost_request *request, struct 
     return 0;
 }
 
-static int entry_dial(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up)
+static int entry_dial(struct gost_conn *c, const struct gost_request *request,
+                      struct gost_stream **up)
 {
     uint8_t tunnel[GOST_UUID_BYTES];
     struct gost_addr host;

@@ -190,7 +190,8 @@ static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct 
     struct gost_tunnel_connector who = {.id = {.weight = m->id.weight}};
     struct gost_addr where;
     if (m->naddrs < 2)
-        return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "tunnel: no address to bind"));
+        return refuse(c, GOST_RELAY_BAD_REQUEST,
+                      gost_fail(GOST_EPROTO, "tunnel: no address to bind"));
     int rc = gost_tunnels_room(state->tunnels, m->id.uuid);
     if (rc == 0)
         rc = name_endpoint(c, m, &where);
@@ -247,10 +248,8 @@ static int open_tunnel(struct gost_handler *h, struct gost_conn *c, const struct
     int rc = find_tunnel(h, c, m, tunnel, &status);
     if (rc != 0)
         return refuse(c, status, rc);
-    struct gost_tunnel_visit visit = {.tunnel = tunnel,
-                                      .udp = gost_relay_is_udp(m),
-                                      .peer = &c->peer,
-                                      .host = gost_relay_addr(m)};
+    struct gost_tunnel_visit visit = {
+        .tunnel = tunnel, .udp = gost_relay_is_udp(m), .peer = &c->peer, .host = gost_relay_addr(m)};
     rc = gost_tunnels_open(state->tunnels, &visit, up);
     return rc == 0 ? 0 : refuse(c, GOST_RELAY_UNAVAILABLE, rc);
 }

@@ -11,11 +11,11 @@
 
 /** What a finished connection came to. */
 struct gost_conn_stats {
-    uint64_t in;          /**< bytes received from the client */
-    uint64_t out;         /**< bytes sent to it */
+    uint64_t in;  /**< bytes received from the client */
+    uint64_t out; /**< bytes sent to it */
     uint64_t duration_ms;
-    int rc;               /**< 0, or why it failed */
-    const char *error;    /**< the story, or NULL */
+    int rc;            /**< 0, or why it failed */
+    const char *error; /**< the story, or NULL */
 };
 
 struct gost_hooks {
@@ -28,7 +28,8 @@ struct gost_hooks {
      * @param[out] handler  kind to serve with; stays NULL to go on as configured
      * @return 0; 1 when more bytes are wanted; or a negative code
      */
-    int (*preread)(void *arg, struct gost_conn *c, const void *bytes, size_t n, const char **handler);
+    int (*preread)(void *arg, struct gost_conn *c, const void *bytes, size_t n,
+                   const char **handler);
     /**
      * @param[out] id  the client's id, malloc'ed, when accepted
      * @return 0 accepted, GOST_EAUTH refused, 1 go on as configured

@@ -14,9 +14,9 @@ struct gost_hop {
     size_t count;
     struct gost_selector selector; /**< strategy and its state */
     struct gost_selector_state *turn; /**< the state, shared by the hop's copies on all workers; or NULL */
-    int max_fails;                 /**< 0: one */
-    int64_t fail_timeout;          /**< milliseconds; 0: ten seconds */
-    struct gost_bypass **bypass;   /**< owned references: destinations that skip this hop and later ones */
+    int max_fails;                    /**< 0: one */
+    int64_t fail_timeout;             /**< milliseconds; 0: ten seconds */
+    struct gost_bypass **bypass; /**< owned references: destinations that skip this hop and later ones */
     size_t bypass_count;
     /**
      * A script chooses instead of the strategy; NULL: none. May suspend.

@@ -112,8 +112,8 @@ void gost_node_failed(struct gost_node *n, int max_fails)
     int limit = n->max_fails > 0 ? n->max_fails : max_fails > 0 ? max_fails : GOST_MAX_FAILS;
     if (gost_failmark_fail(n->mark, gost_now()) == (uint32_t)limit) {
         struct gost_log_field f[] = {GOST_FIELD("kind", "node"), GOST_FIELD("node", n->name)};
-        gost_log_fields(NULL, GOST_LOG_WARN, f, 2, "node %s is set aside after %d failure%s", n->name,
-                        limit, limit == 1 ? "" : "s");
+        gost_log_fields(NULL, GOST_LOG_WARN, f, 2, "node %s is set aside after %d failure%s",
+                        n->name, limit, limit == 1 ? "" : "s");
     }
 }
 

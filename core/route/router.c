@@ -112,7 +112,8 @@ static int connect_udp(const struct gost_addr *addr, struct gost_hosts *hosts,
     union gost_sockaddr found[8];
     struct gost_addrs list = {0};
     const char *host = addr->host[0] ? addr->host : "127.0.0.1";
-    size_t n = hosts ? gost_hosts_find(hosts, host, strlen(host), AF_UNSPEC, addr->port, found, 8) : 0;
+    size_t n =
+        hosts ? gost_hosts_find(hosts, host, strlen(host), AF_UNSPEC, addr->port, found, 8) : 0;
     if (n > 0)
         return udp_first(found, n, options, out);
     int rc = gost_resolver_lookup(resolver, host, addr->port, GOST_FAMILY_ANY, deadline, &list);
@@ -169,7 +170,8 @@ static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out
     struct way *w = leg->way;
     struct gost_node *n = w->node[leg->index];
     if (leg->index == 0)
-        return connect_direct(&n->addr, n->network, n->hosts, n->resolver, &n->socket, deadline, out);
+        return connect_direct(&n->addr, n->network, n->hosts, n->resolver, &n->socket, deadline,
+                              out);
     struct gost_node *before = w->node[leg->index - 1];
     struct gost_request to_node = {.network = n->network, .addr = n->addr};
     int rc = node_open(w, leg->index - 1, deadline, out);
@@ -196,7 +198,8 @@ static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost
         return 0;
     }
     /* The node before took the blame already when it could not even be reached. */
-    if (rc != GOST_ECANCELED && (index == 0 || gost_failmark_count(w->node[index - 1]->mark) == fails))
+    if (rc != GOST_ECANCELED &&
+        (index == 0 || gost_failmark_count(w->node[index - 1]->mark) == fails))
         node_failed(w, index);
     return gost_fail_at(rc, "dial %s (%s)", n->name, gost_addr_format(&n->addr, text));
 }
@@ -357,8 +360,9 @@ static int way_bind(struct way *w, uint64_t deadline, struct gost_remote **out)
         return rc;
     rc = n->connector->kind->bind(n->connector, &io, w->request, deadline, out);
     gost_stream_close(io);
-    return rc == 0 ? 0
-                   : gost_fail_at(rc, "listen via %s (%s)", n->name, gost_addr_format(&n->addr, text));
+    return rc == 0
+               ? 0
+               : gost_fail_at(rc, "listen via %s (%s)", n->name, gost_addr_format(&n->addr, text));
 }
 
 int gost_router_bind(struct gost_router *r, const struct gost_request *request, uint64_t deadline,
@@ -420,7 +424,8 @@ static int resolve_for_chain(struct gost_router *r, struct gost_request *request
                                           &found, 1)
                         : 0;
     if (n == 0 && r->resolver) {
-        int rc = gost_resolver_lookup(r->resolver, a->host, a->port, GOST_FAMILY_ANY, deadline, &list);
+        int rc =
+            gost_resolver_lookup(r->resolver, a->host, a->port, GOST_FAMILY_ANY, deadline, &list);
         if (rc != 0)
             return rc;
         found = list.addr[0];

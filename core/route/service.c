@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void on_stream(struct gost_listener *l, struct gost_stream **s, const union gost_sockaddr *peer)
+static void on_stream(struct gost_listener *l, struct gost_stream **s,
+                      const union gost_sockaddr *peer)
 {
     gost_service_serve(l->user, s, peer);
 }
 
-static void on_packet(struct gost_listener *l, struct gost_packet **p, const union gost_sockaddr *peer)
+static void on_packet(struct gost_listener *l, struct gost_packet **p,
+                      const union gost_sockaddr *peer)
 {
     gost__session_start_packet(l->user, p, peer);
 }
@@ -30,8 +32,8 @@ int gost_service_new(const char *name, struct gost_listener *listener, struct go
     bool fits = !listener || !listener->kind->packets || handler->kind->packets;
     int rc = fits ? GOST_ENOMEM : GOST_ECONFIG;
     if (!fits)
-        gost_fail(rc, "the %s handler cannot serve the datagrams of a %s listener", handler->kind->name,
-                  listener->kind->name);
+        gost_fail(rc, "the %s handler cannot serve the datagrams of a %s listener",
+                  handler->kind->name, listener->kind->name);
     else if (!s || !stats || !copy)
         gost_fail_code(rc);
     if (!s || !stats || !copy || !fits) {

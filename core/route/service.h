@@ -51,7 +51,7 @@ struct gost_service {
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
     struct gost_ingress *ingress; /**< owned reference or NULL: which tunnel a host leads to */
     struct gost_hooks hooks;
-    const struct gost_logger *logger;         /**< borrowed, or NULL for the default one */
+    const struct gost_logger *logger;   /**< borrowed, or NULL for the default one */
     struct gost_traffic *traffic;       /**< owned reference or NULL: bytes per second */
     unsigned traffic_scope;             /**< enum gost_scope */
     struct gost_conn_limit *conn_limit; /**< owned reference or NULL: connections at a time */

@@ -44,7 +44,7 @@ void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *f
     va_end(ap);
     gost_sockaddr_format(&c->peer, peer);
     struct gost_log_field f[] = {
-        GOST_FIELD("kind", "handler"), GOST_FIELD("service", s->service->name),
+        GOST_FIELD("kind", "handler"),     GOST_FIELD("service", s->service->name),
         GOST_FIELD("handler", c->handler), GOST_FIELD("client", peer),
         GOST_FIELD_INT("sid", c->id),
     };
@@ -60,7 +60,7 @@ static void log_end(struct gost_session *s, const struct gost_conn_stats *stats)
     /* A client that leaves or talks nonsense is its own business; the way to a target is ours. */
     enum gost_log_level level = stats->rc == 0                ? GOST_LOG_INFO
                                 : stats->rc == GOST_ECANCELED ? GOST_LOG_INFO
-                                : c->target && !s->pumping      ? GOST_LOG_ERROR
+                                : c->target && !s->pumping    ? GOST_LOG_ERROR
                                                               : GOST_LOG_WARN;
     if (s->quiet || !gost_log_on(s->service->logger, level))
         return;
@@ -137,9 +137,8 @@ static void session_free(struct gost_session *s)
 static void session_end(struct gost_session *s, int rc, const char *error)
 {
     struct gost_service *sv = s->service;
-    struct gost_conn_stats stats = {.duration_ms = gost_now() - s->conn.started,
-                                    .rc = rc,
-                                    .error = rc != 0 ? error : NULL};
+    struct gost_conn_stats stats = {
+        .duration_ms = gost_now() - s->conn.started, .rc = rc, .error = rc != 0 ? error : NULL};
     gost_session_bytes(s, &stats.in, &stats.out);
     log_end(s, &stats);
     if (sv->hooks.close)
@@ -298,7 +297,8 @@ static bool admitted(struct gost_session *s)
 static int within_limits(struct gost_session *s)
 {
     struct gost_service *sv = s->service;
-    int rc = sv->rate_limit ? gost_rate_limit_take(sv->rate_limit, &s->conn.peer, gost_now(), NULL) : 0;
+    int rc =
+        sv->rate_limit ? gost_rate_limit_take(sv->rate_limit, &s->conn.peer, gost_now(), NULL) : 0;
     if (rc == 0 && sv->conn_limit)
         rc = gost_conn_limit_acquire(sv->conn_limit, &s->conn.peer, &s->hold);
     if (rc == 0 && sv->traffic) {

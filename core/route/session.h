@@ -18,16 +18,16 @@ struct gost_session {
         struct gost_pump pump;           /**< once `pumping` */
         struct gost_packet_pump packets; /**< instead, with `datagrams` */
     };
-    bool pumping;                 /**< both streams belong to the pump */
-    bool datagrams;               /**< it is the packet pump that has them */
-    bool pumped;                  /**< and it has ended */
-    bool quiet;                   /**< its end is nobody's interest */
+    bool pumping;                      /**< both streams belong to the pump */
+    bool datagrams;                    /**< it is the packet pump that has them */
+    bool pumped;                       /**< and it has ended */
+    bool quiet;                        /**< its end is nobody's interest */
     struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
     struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
-    uint64_t in, out;             /**< bytes that handlers moved themselves */
-    uint32_t served_as;           /**< nesting of serve_as */
-    uint32_t helpers;             /**< other fibers that work for it; it outlives them */
-    void *script;                 /**< the Lua object, while one exists */
+    uint64_t in, out;                  /**< bytes that handlers moved themselves */
+    uint32_t served_as;                /**< nesting of serve_as */
+    uint32_t helpers;                  /**< other fibers that work for it; it outlives them */
+    void *script;                      /**< the Lua object, while one exists */
     void (*script_drop)(struct gost_session *s);
 };
 

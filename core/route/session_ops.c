@@ -86,7 +86,8 @@ static int dial_resolved(struct gost_session *s, struct gost_request *r, struct 
         int64_t timeout = router->timeout == 0 ? GOST_DIAL_TIMEOUT : router->timeout;
         if (up->packet)
             return gost_udp_connect(&found[0], &router->socket, up->packet);
-        return gost_socket_race(found, count, &router->socket, gost_deadline_in(timeout), up->stream);
+        return gost_socket_race(found, count, &router->socket, gost_deadline_in(timeout),
+                                up->stream);
     }
     strcpy(r->addr.host, gost_sockaddr_host(&found[0], text));
     return dial_router(s, r, chain, false, up);
@@ -237,8 +238,8 @@ static int forward_to(struct gost_conn *c, struct gost_request *r, struct gost_n
     if (rc != 0)
         return rc;
     if ((up->packet != NULL) != (r->network == GOST_UDP))
-        rc = gost_fail(GOST_ECONFIG, "%s to a node of network %s",
-                       up->packet ? "udp" : "tcp", gost_network_name(r->network));
+        rc = gost_fail(GOST_ECONFIG, "%s to a node of network %s", up->packet ? "udp" : "tcp",
+                       gost_network_name(r->network));
     else
         rc = dial_request(c, r, up);
     if (rc == 0)

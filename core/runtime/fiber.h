@@ -36,23 +36,23 @@ struct gost_fiber {
     struct gost_timer timer;
     void (*fn)(void *arg);
     void *arg;
-    const char *name; /**< static text, for logs and leak reports */
+    const char *name;               /**< static text, for logs and leak reports */
     struct gost_fiber *joiner;      /**< the fibers that wait for its end, a chain … */
     struct gost_fiber *next_joiner; /**< … through this */
-    bool waiting;   /**< inside gost_fiber_wait */
-    bool timed_out; /**< the timer fired */
+    bool waiting;                   /**< inside gost_fiber_wait */
+    bool timed_out;                 /**< the timer fired */
     bool canceled;
     bool done;
     uint32_t refs;
-    uint64_t id;                              /**< unique within the worker, never reused */
-    uint64_t limit;                           /**< no wait goes beyond; GOST_NEVER: none */
-    void *conn;                               /**< the connection it serves (struct gost_conn), or NULL */
-    void *local;                              /**< for the bindings: the fiber's Lua thread */
+    uint64_t id;    /**< unique within the worker, never reused */
+    uint64_t limit; /**< no wait goes beyond; GOST_NEVER: none */
+    void *conn;     /**< the connection it serves (struct gost_conn), or NULL */
+    void *local;    /**< for the bindings: the fiber's Lua thread */
     void (*local_free)(struct gost_fiber *f); /**< called as the fiber ends, on its own stack */
     struct gost_diag diag;
-    void *stack;         /**< lowest usable byte */
+    void *stack; /**< lowest usable byte */
     size_t stack_size;
-    void *sanitizer;     /**< fake stack (ASan) or fiber handle (TSan) */
+    void *sanitizer; /**< fake stack (ASan) or fiber handle (TSan) */
 };
 
 /**

@@ -196,7 +196,8 @@ static uint32_t epoll_events(uint8_t events)
            (events & GOST_WRITABLE ? EPOLLOUT : 0);
 }
 
-int gost_watch_start(struct gost_watch *w, int fd, void (*fn)(struct gost_watch *self, uint8_t fresh))
+int gost_watch_start(struct gost_watch *w, int fd,
+                     void (*fn)(struct gost_watch *self, uint8_t fresh))
 {
     return gost_watch_start_for(w, fd, GOST_READABLE | GOST_WRITABLE, fn);
 }

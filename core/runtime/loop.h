@@ -30,7 +30,7 @@ enum gost_ready {
 /** A descriptor in the loop's epoll. Embedded in its user; `fn` may stop and free it. */
 struct gost_watch {
     int fd;
-    uint8_t ready;                                      /**< enum gost_ready, the loop only sets bits */
+    uint8_t ready; /**< enum gost_ready, the loop only sets bits */
     void (*fn)(struct gost_watch *self, uint8_t fresh); /**< called after bits were set */
 };
 
@@ -44,7 +44,7 @@ struct gost_loop {
     int epoll_fd;
     uint64_t now; /**< milliseconds of CLOCK_MONOTONIC, read once a turn */
     struct gost_wheel wheel;
-    struct gost_list tasks;   /**< struct gost_task, to run in the next turn */
+    struct gost_list tasks; /**< struct gost_task, to run in the next turn */
     uv_loop_t uv;
     struct gost_watch uv_watch;
     bool uv_touched; /**< somebody started a handle since uv_run ran last */
@@ -95,7 +95,8 @@ void gost_loop_stop(struct gost_loop *l);
 uv_loop_t *gost_loop_uv(struct gost_loop *l);
 
 /** Register `w->fd` for all events, edge-triggered. @return 0 or a libuv code */
-int gost_watch_start(struct gost_watch *w, int fd, void (*fn)(struct gost_watch *self, uint8_t fresh));
+int gost_watch_start(struct gost_watch *w, int fd,
+                     void (*fn)(struct gost_watch *self, uint8_t fresh));
 
 /**
  * The same for `events` (enum gost_ready) alone. A datagram socket tells of room after every datagram

@@ -14,7 +14,10 @@
  * calls back into C a few times over; sanitizers make frames several times larger.
  */
 enum { STACK_SIZE = GOST_ASAN || GOST_TSAN ? 1024 * 1024 : 256 * 1024 };
-enum { GUARD_SIZE = 4096 * 4, POOL_MAX = 32 }; /* 16 KiB: a page everywhere, also on 16 KiB kernels */
+enum {
+    GUARD_SIZE = 4096 * 4,
+    POOL_MAX = 32
+}; /* 16 KiB: a page everywhere, also on 16 KiB kernels */
 
 /* Free stacks form a list through their last word, which is touched anyway. */
 static _Thread_local void *pool_head;

@@ -8,8 +8,9 @@
 void *gost__switch_prepare(void *stack, size_t size, void (*entry)(void))
 {
     uint64_t *top = (uint64_t *)(((uintptr_t)stack + size) & ~(uintptr_t)15);
-    *--top = 0;               /* the caller of `entry`: an unwinder stops here */
-    *--top = (uintptr_t)entry; /* popped by the switch's ret, with the stack aligned as after a call */
+    *--top = 0; /* the caller of `entry`: an unwinder stops here */
+    *--top =
+        (uintptr_t)entry; /* popped by the switch's ret, with the stack aligned as after a call */
     for (int i = 0; i < 6; i++)
         *--top = 0;
     return top;

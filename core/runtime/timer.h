@@ -24,7 +24,7 @@ struct gost_timer {
 };
 
 struct gost_wheel {
-    uint64_t now; /**< all timers due up to this tick have fired */
+    uint64_t now;                     /**< all timers due up to this tick have fired */
     uint64_t used[GOST_WHEEL_LEVELS]; /**< a bit per slot that may hold timers */
     struct gost_list slot[GOST_WHEEL_LEVELS][GOST_WHEEL_SLOTS];
 };

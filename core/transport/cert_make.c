@@ -96,8 +96,7 @@ int gost_cert_generate(const struct gost_cert_settings *s, struct gost_cert **ou
     X509 *x = c->leaf = X509_new();
     if (c->key && x && X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
         set_names(x, or_else(s->organization, "GOST"), name) && set_validity(x, s->validity) &&
-        X509_set_pubkey(x, c->key) && add_extensions(x, name) &&
-        X509_sign(x, c->key, EVP_sha256())) {
+        X509_set_pubkey(x, c->key) && add_extensions(x, name) && X509_sign(x, c->key, EVP_sha256())) {
         *out = c;
         return 0;
     }

@@ -19,7 +19,8 @@ extern const struct gost_listener_kind gost__redirect_listener;
 extern const struct gost_listener_kind gost__stdio_listener;
 
 /** At the far end of a chain. */
-extern const struct gost_listener_kind gost__rtcp_listener, gost__rudp_listener, gost__runix_listener;
+extern const struct gost_listener_kind gost__rtcp_listener, gost__rudp_listener,
+    gost__runix_listener;
 
 extern const struct gost_dialer_kind gost__tcp_dialer, gost__tls_dialer, gost__unix_dialer;
 

@@ -37,9 +37,8 @@ static void session_free(struct session *ss)
 static void log_end(const struct session *ss, int rc, const char *what)
 {
     char peer[GOST_HOSTPORT_MAX];
-    enum gost_log_level level = rc == GOST_EOF || rc == -ECONNRESET || rc == GOST_ECANCELED
-                                    ? GOST_LOG_DEBUG
-                                    : GOST_LOG_WARN;
+    enum gost_log_level level =
+        rc == GOST_EOF || rc == -ECONNRESET || rc == GOST_ECANCELED ? GOST_LOG_DEBUG : GOST_LOG_WARN;
     gost_log(level, "%s listener: client %s: %s%s",
              ss->listener ? ss->listener->kind->name : "former",
              gost_sockaddr_format(&ss->peer, peer), what, gost_diag_text(rc));

@@ -9,10 +9,8 @@
 static void put_head(const struct gost_mux *m, uint8_t *to, enum gost_smux_command command,
                      uint32_t id, uint32_t length)
 {
-    struct gost_smux f = {.version = m->version,
-                          .command = (uint8_t)command,
-                          .length = (uint16_t)length,
-                          .stream = id};
+    struct gost_smux f = {
+        .version = m->version, .command = (uint8_t)command, .length = (uint16_t)length, .stream = id};
     gost_smux_encode(to, GOST_SMUX_MAX, &f);
 }
 

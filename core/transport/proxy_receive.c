@@ -63,7 +63,8 @@ static int receiver_open(struct gost_stream *s)
         if (n < 0)
             return (int)n;
         if (n == 0)
-            return r->have ? gost_fail(GOST_EOF, "the peer left inside a PROXY header") : finish(r, 0);
+            return r->have ? gost_fail(GOST_EOF, "the peer left inside a PROXY header")
+                           : finish(r, 0);
         r->have += (size_t)n;
         rc = examine(r);
     } while (rc == GOST_WANT_READ);

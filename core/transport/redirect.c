@@ -35,8 +35,7 @@ int gost__redirect_original(int fd, bool tproxy, union gost_sockaddr *out)
     len = v4 ? sizeof(out->v4) : sizeof(out->v6);
     if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, ORIGINAL_DST, out, &len) == 0)
         return 0;
-    return gost_fail(-errno,
-                     "the original destination is not known (is there a REDIRECT rule?): %s",
+    return gost_fail(-errno, "the original destination is not known (is there a REDIRECT rule?): %s",
                      gost_strerror(-errno));
 }
 

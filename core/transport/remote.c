@@ -2,12 +2,12 @@
  * Remote listeners: rtcp and runix listen at the far end of the service's chain and get back by
  * themselves what the network takes from them. Without a chain they listen here.
  */
+#include "core/proto/remote.h"
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/net/packet_sessions.h"
 #include "core/net/udp_sessions.h"
-#include "core/proto/remote.h"
 #include "core/proto/udp_framed.h"
 #include "core/runtime/loop.h"
 #include "core/transport/kinds.h"
@@ -62,9 +62,9 @@ static const struct gost_option rudp_options[] = {
 struct remote_state {
     struct gost_listener *listener; /* NULL once stopped: the fiber frees the state */
     struct gost_fiber *fiber;
-    struct gost_remote *remote; /* while it listens */
+    struct gost_remote *remote;            /* while it listens */
     struct gost_packet_sessions *sessions; /* of datagrams that come as one packet, or NULL */
-    int rc;                     /* why it does not any more */
+    int rc;                                /* why it does not any more */
     uint32_t seed;
 };
 

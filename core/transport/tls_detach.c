@@ -96,8 +96,7 @@ int gost__tls_detach(struct gost__tls *t)
         return gost__tls_break(t, gost_fail(GOST_ETLS, "tls: cipher failure"));
     }
     t->records = r;
-    SSL_set_shutdown(t->ssl,
-                     SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* the session stays good */
     SSL_free(t->ssl);
     t->ssl = NULL;
     gost__tls_shake_delete(t);

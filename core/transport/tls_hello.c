@@ -37,8 +37,7 @@ static void read_alpn(SSL *ssl, struct gost_tls_hello *hello)
 {
     const unsigned char *p;
     size_t n;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p,
-                                  &n) &&
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p, &n) &&
         n > 2 && get16(p) == n - 2) {
         hello->alpn = p + 2;
         hello->alpn_len = n - 2;

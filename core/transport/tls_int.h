@@ -241,8 +241,7 @@ size_t gost__tls_records_read(struct gost__tls *t, uint8_t *buf, size_t n);
  * Seal up to `max` bytes of data into t->gather.
  * @return bytes taken, or a negative code (broken)
  */
-ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, int count,
-                                size_t max);
+ssize_t gost__tls_records_write(struct gost__tls *t, const struct iovec *iov, int count, size_t max);
 
 /** Seal a close_notify into the pending output. @return 0 or a negative code */
 int gost__tls_records_close(struct gost__tls *t);

@@ -242,8 +242,7 @@ static size_t open_record(struct gost__tls *t, size_t size, uint8_t *out)
     }
     size_t n = size - HEADER - TAG;
     if (!cipher_begin(k, in, false) ||
-        EVP_CIPHER_CTX_ctrl(k->cipher, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(in + HEADER + n)) !=
-            1 ||
+        EVP_CIPHER_CTX_ctrl(k->cipher, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(in + HEADER + n)) != 1 ||
         EVP_CipherUpdate(k->cipher, out, &done, in + HEADER, (int)n) != 1 ||
         EVP_CipherFinal_ex(k->cipher, out + n, &done) != 1) {
         ERR_clear_error();

@@ -92,9 +92,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
         OSSL_PARAM_construct_end(),
     };
-    if (found > 0 &&
-        (EVP_MAC_CTX_set_params(mac, params) != 1 ||
-         EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k.cipher, iv, sealing) != 1))
+    if (found > 0 && (EVP_MAC_CTX_set_params(mac, params) != 1 ||
+                      EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k.cipher, iv, sealing) != 1))
         found = -1;
     OPENSSL_cleanse(&k, sizeof(k));
     /* "renew": tickets of TLS 1.3 are used once, so each connection brings the next */

@@ -136,8 +136,7 @@ struct gost_dialer {
 };
 
 int gost_dialer_new(const struct gost_dialer_kind *kind, void *settings,
-                    struct gost_tls_context *tls, const char *server_name,
-                    struct gost_dialer **out);
+                    struct gost_tls_context *tls, const char *server_name, struct gost_dialer **out);
 void gost_dialer_delete(struct gost_dialer *d);
 
 /** Open a stream through the dialer; suspends. As gost_dialer_kind.open. */

@@ -48,8 +48,7 @@ static void players_open(struct player *all, size_t conns, int ep, const struct 
         int n = bench_wait(ep, events);
         for (int i = 0; i < n; i++) {
             struct player *p = events[i].data.ptr;
-            if (p->client.step == CLIENT_READY ||
-                !client_ready(&p->client, front, events[i].events))
+            if (p->client.step == CLIENT_READY || !client_ready(&p->client, front, events[i].events))
                 continue;
             bench_watch(ep, EPOLL_CTL_MOD, p->client.fd, EPOLLIN, p);
             ready++;

@@ -80,10 +80,8 @@ TEST(other_bytes_are_refused_at_the_first_that_differs)
 {
     CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"G", 1), GOST_EPROTO);
     CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x02", 2), GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x00", 5),
-              GOST_EPROTO);
-    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x40\x01", 5),
-              GOST_EPROTO);
+    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x00", 5), GOST_EPROTO);
+    CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x40\x01", 5), GOST_EPROTO);
     CHECK_INT(gost_client_hello_decode(&h, (const uint8_t *)"\x16\x03\x01\x00\x05\x02", 6),
               GOST_EPROTO);
     CHECK_INT(

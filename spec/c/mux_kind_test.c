@@ -388,8 +388,7 @@ TEST(settings_that_cannot_work_are_refused_when_a_kind_is_made)
 {
     struct gost_listener *l = NULL;
     struct gost_dialer *d = NULL;
-    const struct gost_options *lo = &gost__mtcp_listener.options,
-                              *dout = &gost__mtcp_dialer.options;
+    const struct gost_options *lo = &gost__mtcp_listener.options, *dout = &gost__mtcp_dialer.options;
     CHECK_INT(gost_listener_new(&gost__mtcp_listener, settings_of(lo, "mux.version=3"), NULL, &l),
               GOST_ECONFIG);
     CHECK_STR(gost_diag_text(GOST_ECONFIG),

@@ -135,10 +135,8 @@ static void check_tunnels(const struct gost_mux_options *o, size_t n, uint64_t b
         tunnel_ends(&t[i]);
         tunnel_start(&t[i], near[i], mux_taken(b, i));
         for (int k = 0; k < 2; k++) {
-            apps[i * 2 + k] = (struct app){.in = t[i].app[k],
-                                           .out = t[i].app[1 - k],
-                                           .bytes = bytes,
-                                           .half_close = half_close};
+            apps[i * 2 + k] = (struct app){
+                .in = t[i].app[k], .out = t[i].app[1 - k], .bytes = bytes, .half_close = half_close};
             app_start(&apps[i * 2 + k]);
         }
     }

@@ -133,8 +133,7 @@ FIBER_TEST(bytes_read_ahead_are_the_first_frames)
 }
 
 /* Feed `hex` to a server: the session must die with these words. */
-static void check_death(const struct gost_mux_options *o, const char *hex, int rc,
-                        const char *story)
+static void check_death(const struct gost_mux_options *o, const char *hex, int rc, const char *story)
 {
     struct gost_stream *raw;
     struct mux_side *side = against(o, false, &raw);
@@ -253,8 +252,7 @@ FIBER_TEST(an_overrun_of_the_window_ends_that_stream_only)
 FIBER_TEST(signs_of_life_are_sent_and_missed)
 {
     struct gost_stream *raw;
-    struct gost_mux_options o = {
-        .version = 2, .keepalive_interval = 20, .keepalive_timeout = 60000};
+    struct gost_mux_options o = {.version = 2, .keepalive_interval = 20, .keepalive_timeout = 60000};
     struct mux_side *side = against(&o, true, &raw);
     MUX_EXPECT(raw, "0203 0000 00000000 0203 0000 00000000");
     side->mux->heard_at -= 60000;

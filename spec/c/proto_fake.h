@@ -45,8 +45,7 @@ static bool fake_needs_auth(struct gost_conn *c)
     return fake_of(c)->user != NULL;
 }
 
-static int fake_auth(struct gost_conn *c, const char *user, const char *password,
-                     const char *scheme)
+static int fake_auth(struct gost_conn *c, const char *user, const char *password, const char *scheme)
 {
     struct fake *f = fake_of(c);
     f->auths++;

@@ -137,8 +137,7 @@ FIBER_TEST(requests_that_could_be_read_in_two_ways_are_refused)
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", BAD, 0},
         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", 0},
         {"SSH-2.0-x\r\n", "", 0},
-        {"CONNECT  HTTP/1.1\r\nHost: \r\nX-Gost-Protocol: udp\r\n\r\n", "HTTP/1.1 403 Forbidden",
-         0},
+        {"CONNECT  HTTP/1.1\r\nHost: \r\nX-Gost-Protocol: udp\r\n\r\n", "HTTP/1.1 403 Forbidden", 0},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         check_refusal(&table[i]);

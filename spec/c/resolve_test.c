@@ -577,8 +577,7 @@ FIBER_TEST(lookups_of_one_name_share_a_query)
     server_start(&s);
     struct gost_resolver *r = resolver(&s, (struct gost_nameserver){0});
     for (int i = 0; i < 20; i++) {
-        a[i] =
-            (struct asker){.r = r, .name = i % 2 ? "slow.test" : "SLOW.test", .deadline = soon()};
+        a[i] = (struct asker){.r = r, .name = i % 2 ? "slow.test" : "SLOW.test", .deadline = soon()};
         gost_fiber_spawn("asker", ask, &a[i]);
     }
     NET_AWAIT(gost_fiber_count() == 1);
@@ -806,9 +805,8 @@ FIBER_TEST(changed_resolv_conf_is_followed)
     s.instead = "127.0.0.9";
     write_file(conf_path, "nameserver 127.0.0.1\nsearch test\noptions timeout:1\n");
     gost_fiber_sleep(10);
-    CHECK_STR(lookup(NULL, "switch.test", GOST_FAMILY_V4),
-              "127.0.0.9:80");                                       /* and nothing is kept */
-    CHECK_STR(lookup(NULL, "four", GOST_FAMILY_V4), "127.0.0.9:80"); /* the search list */
+    CHECK_STR(lookup(NULL, "switch.test", GOST_FAMILY_V4), "127.0.0.9:80"); /* and nothing is kept */
+    CHECK_STR(lookup(NULL, "four", GOST_FAMILY_V4), "127.0.0.9:80");        /* the search list */
     uint64_t start = gost_now();
     NET_AWAIT(gost_fiber_count() == 1);
     CHECK_INT(open.rc, 0);

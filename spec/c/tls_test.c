@@ -1021,8 +1021,7 @@ TEST(servers_demand_client_certificates)
         {mine, "", "", 0},
         {NULL, "tls: the client sent no certificate",
          "tls: the peer sent alert 116: certificate required", GOST_ECERT},
-        {own, "tls: self-signed certificate", "tls: the peer sent alert 48: unknown ca",
-         GOST_ECERT},
+        {own, "tls: self-signed certificate", "tls: the peer sent alert 48: unknown ca", GOST_ECERT},
     };
     for (int i = 0; i < 6; i++) {
         struct gost_tls_settings s = {.cert = mine, .ca_file = ca_file};
@@ -1271,8 +1270,7 @@ TEST(wrong_files_are_named)
     s = (struct gost_tls_settings){.ca_file = none};
     check_context_story(s, true, "tls: CA file %s: no such file or directory%s", none, "");
     s = (struct gost_tls_settings){.ca_file = key};
-    check_context_story(s, false, "tls: CA file %s: no certificate in PEM format inside%s", key,
-                        "");
+    check_context_story(s, false, "tls: CA file %s: no certificate in PEM format inside%s", key, "");
     s = (struct gost_tls_settings){.min_version = (char *)"VersionTLS13",
                                    .max_version = (char *)"VersionTLS12"};
     check_context_story(s, true, "tls: minVersion is above maxVersion%s%s", "", "");
@@ -1365,8 +1363,7 @@ TEST(the_generated_certificate_has_the_known_form)
     CHECK_STR(text, "GOST");
     X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof(text));
     CHECK_STR(text, "gost.run");
-    CHECK_INT(X509_check_host(c->leaf, "gost.run", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL),
-              1);
+    CHECK_INT(X509_check_host(c->leaf, "gost.run", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), 1);
     int days = 0, seconds = 0;
     ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(c->leaf), X509_get0_notAfter(c->leaf));
     CHECK_INT(days * 86400L + seconds, 365L * 86400);

@@ -5,7 +5,7 @@
 #include "core/proto/tunnel.h"
 #include "spec/c/test.h"
 
-#define ID "4d21094e-b74c-4916-86c1-d9fa36ea677b"
+#define ID  "4d21094e-b74c-4916-86c1-d9fa36ea677b"
 #define TWO "00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 TEST(uuids_have_four_forms)
@@ -77,12 +77,12 @@ TEST(the_longest_rule_decides)
         const char *host;
         int want; /* which of the two, 0: none */
     } rows[] = {
-        {"a.test", 1},   {"A.Test", 1},     {"a.test.", 1}, {"b.a.test", 0},    {"z.test", 2},
+        {"a.test", 1},   {"A.Test", 1},     {"a.test.", 1},  {"b.a.test", 0},   {"z.test", 2},
         {"x.z.test", 2}, {"x.y.z.test", 1}, {"y.z.test", 1}, {"q.y.z.test", 1}, {"zz.test", 0},
-        {"test", 0},     {"", 0},           {".", 0},       {"w.test", 2},      {"v.w.test", 2},
+        {"test", 0},     {"", 0},           {".", 0},        {"w.test", 2},     {"v.w.test", 2},
     };
-    struct gost_ingress *i = ingress("# rules\n a.test " ID "\n.z.test\t" TWO " # two\n\n*.y.z.test " ID
-                                     "\n.w.test " TWO "\n");
+    struct gost_ingress *i = ingress("# rules\n a.test " ID "\n.z.test\t" TWO
+                                     " # two\n\n*.y.z.test " ID "\n.w.test " TWO "\n");
     for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
         struct gost_endpoint e = {.is_private = true};
         int rc = gost_ingress_find(i, rows[at].host, &e);
