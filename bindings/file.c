@@ -6,6 +6,7 @@
 #include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 64 * 1024 * 1024, FILE_STEP = 64 * 1024 };
+enum { FILE_MAX = 64 * 1024 * 1024, FILE_STEP = 64 * 1024, NAMES_MAX = 100000 };
 
 struct file_read {
     uv_work_t work;
@@ -110,8 +111,30 @@ static int l_read_file(lua_State *L)
     return gostL_waiting(L, read_body);
 }
 
+/* core.list_directory(path) -> {names} without "." and ".." | nil, message, code. Does not suspend. */
+static int l_list_directory(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return gostL_fail(L, gost_fail(-errno, "open %s: %s", path, gost_strerror(-errno)));
+    lua_newtable(L);
+    lua_Integer n = 0;
+    struct dirent *entry;
+    while (n < NAMES_MAX && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        lua_pushstring(L, entry->d_name);
+        lua_rawseti(L, -2, ++n);
+    }
+    closedir(dir);
+    return 1;
+}
+
 void gostL_open_file(lua_State *L)
 {
     lua_pushcfunction(L, l_read_file);
     lua_setfield(L, -2, "read_file");
+    lua_pushcfunction(L, l_list_directory);
+    lua_setfield(L, -2, "list_directory");
 }

@@ -1,4 +1,4 @@
----HTTP requests from scripts: gost.http.request{url=…}. Suspends.
+---HTTP and HTTPS requests from scripts: gost.http.request{url=…}. Suspends.
 local core = require "gost.core"
 
 local http = {}
@@ -11,17 +11,25 @@ local HEAD_LINES, BODY_MAX = 200, 16 * 1024 * 1024
 ---@field headers table<string, string>  by lower-case name; repeated ones joined by ", "
 ---@field body string
 
+local PORT = { http = "80", https = "443" }
+
 local function parse_url(url)
-  local scheme, rest = url:match "^(%a[%w+.-]*)://(.*)$"
-  if scheme ~= "http" then
-    return nil, ("%q: expected an http:// URL"):format(url)
+  local scheme, rest = tostring(url):match "^(%a[%w+.-]*)://(.*)$"
+  scheme = scheme and scheme:lower()
+  if not PORT[scheme] or url:find "[%c ]" then
+    return nil, ("%q: expected an http:// or https:// URL"):format(require("gost.url").mask(tostring(url)))
   end
   local authority, path = rest:match "^([^/?#]*)([^#]*)"
   local user, host = authority:match "^(.*)@(.*)$"
   host = host or authority
-  if host == "" then return nil, ("%q has no host"):format(url) end
+  if host == "" then return nil, ("%q has no host"):format(require("gost.url").mask(url)) end
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
-  return { host = host, path = path, user = user }
+  return {
+    host = host, path = path,
+    user = user and user:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end) or nil,
+    tls = scheme == "https", addr = host:match ":%d+$" and host or host .. ":" .. PORT[scheme],
+    name = host:gsub(":%d+$", ""):gsub("^%[(.*)%]$", "%1"),
+  }
 end
 
 local function request_text(method, target, headers, body)
@@ -42,14 +50,15 @@ local function request_text(method, target, headers, body)
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (body or "")
 end
 
-local function read_head(stream, timeout)
-  local line, message, code = stream:readline(timeout)
+---@param left fun(): number  seconds that are left for the whole request
+local function read_head(stream, left)
+  local line, message, code = stream:readline(left())
   if not line then return nil, message, code end
   local status, reason = line:match "^HTTP/1%.[01] (%d%d%d) ?(.*)$"
   if not status then return nil, "not an HTTP response", "protocol" end
   local response = { status = math.tointeger(tonumber(status)), reason = reason, headers = {} }
   for _ = 1, HEAD_LINES do
-    line, message, code = stream:readline(timeout)
+    line, message, code = stream:readline(left())
     if not line then return nil, message, code end
     if line == "" then return response end
     local name, value = line:match "^([^%s:]+):%s*(.-)%s*$"
@@ -61,31 +70,36 @@ local function read_head(stream, timeout)
   return nil, "too many response headers", "limit"
 end
 
-local function read_chunked(stream, timeout, limit)
+local function read_chunked(stream, left, limit)
   local parts, total = {}, 0
   while true do
-    local line, message, code = stream:readline(timeout)
+    local line, message, code = stream:readline(left())
     if not line then return nil, message, code end
-    local size = tonumber(line:match "^%x+", 16)
+    local digits = line:match "^(%x+)%s*$" or line:match "^(%x+)%s*;"
+    local size = digits and #digits < 16 and tonumber(digits, 16)
     if not size then return nil, "malformed chunk", "protocol" end
     total = total + size
     if total > limit then return nil, "the body is too large", "limit" end
     if size == 0 then
-      repeat line = stream:readline(timeout) until not line or line == ""
-      return table.concat(parts)
+      for _ = 1, HEAD_LINES do
+        line, message, code = stream:readline(left())
+        if not line then return nil, message, code end
+        if line == "" then return table.concat(parts) end
+      end
+      return nil, "too many trailers", "limit"
     end
     local chunk
-    chunk, message, code = stream:read_exact(size, timeout)
+    chunk, message, code = stream:read_exact(size, left())
     if not chunk then return nil, message, code end
     parts[#parts + 1] = chunk
-    if stream:readline(timeout) ~= "" then return nil, "malformed chunk", "protocol" end
+    if stream:readline(left()) ~= "" then return nil, "malformed chunk", "protocol" end
   end
 end
 
-local function read_rest(stream, timeout, limit)
+local function read_rest(stream, left, limit)
   local parts, total = {}, 0
   while true do
-    local chunk, message, code = stream:read(65536, timeout)
+    local chunk, message, code = stream:read(65536, left())
     if not chunk then
       if code == "eof" then return table.concat(parts) end
       return nil, message, code
@@ -96,18 +110,18 @@ local function read_rest(stream, timeout, limit)
   end
 end
 
-local function read_body(stream, method, response, timeout, limit)
+local function read_body(stream, method, response, left, limit)
   if method == "HEAD" or response.status == 204 or response.status == 304 then return "" end
   if (response.headers["transfer-encoding"] or ""):lower():find "chunked" then
-    return read_chunked(stream, timeout, limit)
+    return read_chunked(stream, left, limit)
   end
   local length = response.headers["content-length"]
-  if not length then return read_rest(stream, timeout, limit) end
+  if not length then return read_rest(stream, left, limit) end
   length = math.tointeger(tonumber(length))
   if not length or length < 0 then return nil, "malformed Content-Length", "protocol" end
   if length > limit then return nil, "the body is too large", "limit" end
   if length == 0 then return "" end
-  return stream:read_exact(length, timeout)
+  return stream:read_exact(length, left())
 end
 
 ---@class gost.HttpRequest
@@ -118,6 +132,18 @@ end
 ---@field timeout? number
 ---@field chain? any
 ---@field max_body? integer
+
+---The way to an https server: TLS, with its certificate verified, at the end of the caller's chain.
+local function with_tls(target, chain)
+  local objects = require "gost.objects"
+  local hops = {}
+  for i, hop in ipairs(chain and objects.chain(chain).hops or {}) do hops[i] = hop end
+  hops[#hops + 1] = {
+    { name = target.addr, addr = target.addr, connector = "forward",
+      dialer = { type = "tls", tls = { secure = true, serverName = target.name } } },
+  }
+  return objects.chain(hops)
+end
 
 ---Ask a web server. Suspends.
 ---@param options string|gost.HttpRequest
@@ -132,21 +158,22 @@ function http.request(options)
   local deadline = core.now() + timeout
   local function left() return math.max(deadline - core.now(), 0.001) end
   local method = options.method or (options.body and "POST" or "GET")
-  local text = request_text(method, target, options.headers, options.body)
-  if not text then error("a header with a line break", 2) end
-  local addr = target.host:match ":%d+$" and target.host or target.host .. ":80"
-  local stream, why, code = require("gost").dial(addr, { chain = options.chain, timeout = left() })
+  local text, wrong = request_text(method, target, options.headers, options.body)
+  if not text then error(wrong, 2) end
+  local chain = options.chain
+  if target.tls then chain = with_tls(target, chain) end
+  local stream, why, code = require("gost").dial(target.addr, { chain = chain, timeout = left() })
   if not stream then return nil, why, code end
   local ok, response
   ok, why, code = stream:write(text, left())
   if ok then
-    response, why, code = read_head(stream, left())
+    response, why, code = read_head(stream, left)
     while response and response.status >= 100 and response.status < 200 do
-      response, why, code = read_head(stream, left())
+      response, why, code = read_head(stream, left)
     end
   end
   if response then
-    response.body, why, code = read_body(stream, method, response, left(), options.max_body or BODY_MAX)
+    response.body, why, code = read_body(stream, method, response, left, options.max_body or BODY_MAX)
   end
   stream:close()
   if not response or not response.body then return nil, why, code end

@@ -72,7 +72,12 @@ function load.configuration(options, env)
     if not path then return nil, message end
     read = { path }
   end
+  local stdin = false
   for _, text in ipairs(read) do
+    if text:match "^%s*%-%s*$" then
+      if stdin then return nil, "-C -: standard input can be read only once" end
+      stdin = true
+    end
     local list, message = source.read(text)
     if not list then return nil, message end
     for _, one in ipairs(list) do source.merge(all, (schema.load(one, found))) end

@@ -117,21 +117,27 @@ local function reload(read)
   core.log("info", "config reloaded")
 end
 
+local reloading, reload_again = false, false
+
+---One reload at a time: reading may wait for the network. One that is asked for meanwhile is not lost.
+local function reload_in_turn(read)
+  reload_again = true
+  if reloading then return end
+  reloading = true
+  while reload_again do
+    reload_again = false
+    local ok, message = xpcall(reload, debug.traceback, read)
+    if not ok then core.log("error", "reload: " .. tostring(message)) end
+  end
+  reloading = false
+end
+
 local function watch_signals(read)
-  local reloading, again = false, false
   core.on_signal("TERM", function() runtime.drain(DRAIN_SECONDS) end)
   core.on_signal("INT", function() runtime.drain(DRAIN_SECONDS) end)
   core.on_signal("HUP", function()
     if not read then return core.log("warn", "there is nothing to reload") end
-    again = true -- one that comes while another is at work is not lost
-    if reloading then return end
-    reloading = true
-    while again do
-      again = false
-      local ok, message = xpcall(reload, debug.traceback, read)
-      if not ok then core.log("error", "reload: " .. tostring(message)) end
-    end
-    reloading = false
+    reload_in_turn(read)
   end)
 end
 
@@ -170,7 +176,7 @@ local function reload_every(period, read)
   core.spawn(function()
     while true do
       core.sleep(period)
-      reload(read)
+      reload_in_turn(read)
     end
   end)
 end

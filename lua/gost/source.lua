@@ -1,6 +1,14 @@
 ---Where a configuration comes from: files, directories, standard input, web servers, inline JSON.
 local source = {}
 
+local INLINE_MAX = 64 * 1024 * 1024
+local stdin_text
+
+---At most one byte more than is allowed: enough to see that there is more, also of what never ends.
+local function read_bounded(file)
+  return file:read(INLINE_MAX + 1)
+end
+
 ---What touches the outside, so that specs and the runtime can put their own in place.
 source.system = {
   ---@return string? text
@@ -9,12 +17,15 @@ source.system = {
     local file, message = io.open(path, "rb")
     if not file then return nil, "open " .. message end
     local text
-    text, message = file:read "a"
+    text, message = read_bounded(file)
     file:close()
-    if not text then return nil, ("read %s: %s"):format(path, message) end
-    return text
+    if not text and message then return nil, ("read %s: %s"):format(path, message) end
+    return text or ""
   end,
-  read_stdin = function() return io.read "a" end,
+  read_stdin = function() -- once only: a reload takes what came then
+    stdin_text = stdin_text or read_bounded(io.stdin)
+    return stdin_text
+  end,
   ---@return string[]? names  of the files in a directory; nil when it is none
   list = function(path)
     local file = io.open(path, "rb")
@@ -22,15 +33,11 @@ source.system = {
     local _, _, code = file:read(0)
     file:close()
     if code ~= 21 then return nil end -- EISDIR
-    local ok, core = pcall(require, "gost.core")
-    if ok and type(core) == "table" and core.list_directory then return core.list_directory(path) end
-    return nil
+    return require("gost.core").list_directory(path)
   end,
-  ---@type nil|fun(url: string): string?, string?  body and content type, or nil and a message
-  fetch = nil,
+  ---@type fun(url: string): string?, string?  body and content type, or nil and a message
+  fetch = function(address) return require "gost.fetch"(address) end,
 }
-
-local INLINE_MAX = 64 * 1024 * 1024
 
 ---How to read a file, by its extension.
 local FORMAT = { json = "json", yaml = "yaml", yml = "yaml" }
@@ -85,13 +92,18 @@ local function read_directory(path, names)
 end
 
 local function read_url(address)
-  local shown = address:gsub("//[^/@]*@", "//")
-  if not source.system.fetch then return nil, ("fetch %s: not implemented yet"):format(shown) end
+  local shown = require("gost.url").mask((address:gsub("//[^/?#]*@", "//")))
   local text, kind = source.system.fetch(address)
-  if not text then return nil, ("fetch config from %s: %s"):format(shown, kind) end
+  if not text then
+    kind = tostring(kind)
+    local at, to = kind:find(address, 1, true) -- what went wrong may name the address, secrets and all
+    if at then kind = kind:sub(1, at - 1) .. shown .. kind:sub(to + 1) end
+    return nil, ("fetch config from %s: %s"):format(shown, kind)
+  end
   kind = (kind or ""):lower()
-  local format = kind:find "json" and "json" or kind:find "yaml" and "yaml"
-    or FORMAT[(address:match "%.(%w+)$" or address:match "%.(%w+)%?" or ""):lower()] or "yaml"
+  local path = address:match "^[^?#]*"
+  local format = kind:find("json", 1, true) and "json" or kind:find("yaml", 1, true) and "yaml"
+    or FORMAT[(path:match "%.(%w+)$" or ""):lower()] or "yaml"
   return decode(text, format, shown)
 end
 

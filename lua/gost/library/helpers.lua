@@ -20,7 +20,7 @@ gost.http = {}
 ---@field chain? gost.Chain|gost.Node|string
 ---@field max_body? integer bytes; default 16 MiB
 
----Ask a web server (http:// only). Suspends.
+---Ask a web server. The certificate of an https:// server is verified. Redirects are not followed. Suspends.
 ---@param options string|gost.HttpRequest
 ---@return gost.HttpResponse?, string?, gost.Code?
 function gost.http.request(options) end
