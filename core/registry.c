@@ -7,11 +7,14 @@
 #include <string.h>
 
 const struct gost_handler_kind *const gost_handler_kinds[] = {
-    &gost__auto_handler,     &gost__http_handler,   &gost__socks4_handler,
-    &gost__socks5_handler,   &gost__relay_handler,  &gost__sni_handler,
-    &gost__tcp_handler,      &gost__udp_handler,    &gost__forward_handler,
-    &gost__rtcp_handler,     &gost__tunnel_handler, &gost__tunnel_entry_handler,
-    &gost__redirect_handler, &gost__file_handler,   NULL,
+    &gost__auto_handler,     &gost__http_handler,
+    &gost__socks4_handler,   &gost__socks5_handler,
+    &gost__relay_handler,    &gost__sni_handler,
+    &gost__tcp_handler,      &gost__udp_handler,
+    &gost__forward_handler,  &gost__rtcp_handler,
+    &gost__tunnel_handler,   &gost__tunnel_entry_handler,
+    &gost__redirect_handler, &gost__redu_handler,
+    &gost__file_handler,     NULL,
 };
 
 const struct gost_connector_kind *const gost_connector_kinds[] = {
@@ -29,9 +32,19 @@ const struct gost_connector_kind *const gost_connector_kinds[] = {
 };
 
 const struct gost_listener_kind *const gost_listener_kinds[] = {
-    &gost__tcp_listener,  &gost__udp_listener,      &gost__tls_listener,   &gost__unix_listener,
-    &gost__rtcp_listener, &gost__rudp_listener,     &gost__runix_listener, &gost__mtls_listener,
-    &gost__mtcp_listener, &gost__redirect_listener, &gost__stdio_listener, NULL,
+    &gost__tcp_listener,
+    &gost__udp_listener,
+    &gost__tls_listener,
+    &gost__unix_listener,
+    &gost__rtcp_listener,
+    &gost__rudp_listener,
+    &gost__runix_listener,
+    &gost__mtls_listener,
+    &gost__mtcp_listener,
+    &gost__redirect_listener,
+    &gost__redu_listener,
+    &gost__stdio_listener,
+    NULL,
 };
 
 const struct gost_dialer_kind *const gost_dialer_kinds[] = {

@@ -140,3 +140,25 @@ int gost_udp_open(const union gost_sockaddr *local, const struct gost_socket_opt
     int fd = gost__udp_socket(local, true, false, options);
     return fd < 0 ? fd : socket_new(fd, false, result);
 }
+
+int gost_udp_impersonate(const union gost_sockaddr *from, const union gost_sockaddr *to,
+                         struct gost_packet **result)
+{
+    const struct gost_socket_options options = {.transparent = true};
+    char text[GOST_HOSTPORT_MAX];
+    int on = 1;
+    int fd = gost__udp_socket(from, false, true, &options);
+    if (fd < 0)
+        return fd;
+    int rc = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (rc == 0)
+        rc = bind(fd, &from->sa, gost_sockaddr_len(from));
+    if (rc == 0)
+        rc = connect(fd, &to->sa, gost_sockaddr_len(to));
+    if (rc == 0)
+        return socket_new(fd, true, result);
+    rc = -errno;
+    close(fd);
+    return gost_fail(rc, "speak for udp %s: %s", gost_sockaddr_format(from, text),
+                     gost_strerror(rc));
+}

@@ -31,6 +31,15 @@ static void set_int(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+/* Take what TPROXY rules send, and speak for others. @return as setsockopt */
+static int set_transparent(int fd, int family)
+{
+    bool v6 = family == AF_INET6;
+    int on = 1;
+    return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
+                      &on, sizeof(on));
+}
+
 static int prepare(int fd, int family, bool listen, const struct gost_socket_options *o)
 {
     set_int(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE);
@@ -41,9 +50,8 @@ static int prepare(int fd, int family, bool listen, const struct gost_socket_opt
         return 0;
     if (listen && o->reuseport)
         set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (listen && o->transparent)
-        set_int(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
+    if (listen && o->transparent && set_transparent(fd, family) != 0)
+        return gost_fail(-errno, "IP_TRANSPARENT: %s", gost_strerror(-errno));
     if (o->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &o->mark, sizeof(o->mark)) < 0)
         return gost_fail(-errno, "so_mark %d: %s", o->mark, gost_strerror(-errno));
     return !listen && o->interface ? gost__sockopt_interface(fd, family, o->interface) : 0;

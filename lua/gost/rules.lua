@@ -6,13 +6,16 @@ local url = require "gost.url"
 
 local rules = {}
 
----Mark and routing table of packets that TPROXY keeps on this host.
-local KEEP = 26479
-local TABLE, CHAIN = "gost-lua", "GOST_LUA"
-local KINDS = { redirect = true, redir = true, red = true }
+---By protocol: the mark (and routing table) of packets that TPROXY keeps on this host, and what the rules stand in.
+local KEEP = { tcp = 26479, udp = 26480 }
+local TABLE = { tcp = "gost-lua", udp = "gost-lua-udp" }
+local CHAIN = { tcp = "GOST_LUA", udp = "GOST_LUA_UDP" }
+local KINDS = { redirect = "tcp", redir = "tcp", red = "tcp", redu = "udp" }
 
 ---@class gost.RedirectPlan
 ---@field name string          of the service
+---@field protocol "tcp"|"udp"
+---@field what string           "connections" or "datagrams", for messages
 ---@field host? string         where it listens; nil: everywhere
 ---@field port integer
 ---@field tproxy boolean
@@ -71,8 +74,8 @@ end
 local function plan_own(plan, configuration, service, warn)
   local mark = mark_of(service)
   if not mark then
-    warn(("service %s has no so_mark, so its own connections cannot be told from others: connections of this host "
-      .. "are left alone"):format(service.name))
+    warn(("service %s has no so_mark, so its own connections cannot be told from others: %s of this host "
+      .. "are left alone"):format(service.name, plan.what))
     return
   end
   add_mark(plan, mark)
@@ -87,26 +90,39 @@ local function plan_own(plan, configuration, service, warn)
     elseif ip.version(host) and tonumber(port) then
       table.insert(plan.nodes, { addr = host, port = math.tointeger(tonumber(port)) })
     else
-      warn(("node %s has no so_mark and no fixed address: connections of this host are left alone"):format(node.name))
+      warn(("node %s has no so_mark and no fixed address: %s of this host are left alone"):format(node.name, plan.what))
       plan.own = false
     end
   end
 end
 
+---The service that is meant for each protocol: one, unless it is named.
+---@return table[]? services
+---@return string? message
+local function choose(configuration, only)
+  local found, names, by_protocol = services(configuration, only), {}, {}
+  if #found == 0 then
+    return nil, only and ("there is no redirect service %q"):format(only)
+      or "there is no redirect service in the configuration"
+  end
+  for i, service in ipairs(found) do
+    local protocol = KINDS[service.listener.type]
+    names[i] = service.name
+    by_protocol[protocol] = (by_protocol[protocol] or 0) + 1
+  end
+  for _, protocol in ipairs { "tcp", "udp" } do
+    if (by_protocol[protocol] or 0) > 1 then
+      return nil, ("several redirect services (%s): name one with --service"):format(table.concat(names, ", "))
+    end
+  end
+  return found
+end
+
 ---@param warn fun(message: string)
 ---@return gost.RedirectPlan? plan
 ---@return string? message
-function rules.plan(configuration, options, warn)
-  local found = services(configuration, options.service)
-  if #found == 0 then
-    return nil, options.service and ("there is no redirect service %q"):format(options.service)
-      or "there is no redirect service in the configuration"
-  elseif #found > 1 then
-    local names = {}
-    for i, service in ipairs(found) do names[i] = service.name end
-    return nil, ("several redirect services (%s): name one with --service"):format(table.concat(names, ", "))
-  end
-  local service = found[1]
+function rules.plan(configuration, service, options, warn)
+  local protocol = KINDS[service.listener.type]
   local host, port = url.split_port(service.addr or "")
   port = math.tointeger(tonumber(port))
   if not port or port == 0 then return nil, ("service %s needs a fixed port"):format(service.name) end
@@ -115,11 +131,12 @@ function rules.plan(configuration, options, warn)
   local anywhere = host == "" or host == "::" or host == "0.0.0.0"
   local plan = {
     name = service.name, port = port, host = not anywhere and host or nil,
-    tproxy = is_true(metadata.get(service.listener.metadata, "tproxy")),
+    protocol = protocol, what = protocol == "udp" and "datagrams" or "connections",
+    tproxy = protocol == "udp" or is_true(metadata.get(service.listener.metadata, "tproxy")),
     families = (host == "" or host == "::") and { 4, 6 } or { ip.version(host) },
     marks = {}, own = false, routed = true, except = options.except or {}, nodes = {},
   }
-  if is_true(metadata.get(service.handler.metadata, "tproxy")) ~= plan.tproxy then
+  if protocol == "tcp" and is_true(metadata.get(service.handler.metadata, "tproxy")) ~= plan.tproxy then
     return nil, ("service %s: tproxy differs between handler and listener"):format(service.name)
   end
   for _, network in ipairs(plan.except) do
@@ -141,16 +158,16 @@ end
 
 ---Marked packets are for this host, whatever their destination.
 local function routes(plan, delete)
-  local lines = {}
+  local lines, keep = {}, KEEP[plan.protocol]
   if not plan.tproxy then return lines end
   for _, family in ipairs(plan.families) do
     local cmd = family == 4 and "ip" or "ip -6"
-    lines[#lines + 1] = ("%s rule del fwmark %d lookup %d 2>/dev/null%s"):format(cmd, KEEP, KEEP, " || :")
+    lines[#lines + 1] = ("%s rule del fwmark %d lookup %d 2>/dev/null || :"):format(cmd, keep, keep)
     if delete then
-      lines[#lines + 1] = ("%s route flush table %d 2>/dev/null || :"):format(cmd, KEEP)
+      lines[#lines + 1] = ("%s route flush table %d 2>/dev/null || :"):format(cmd, keep)
     else
-      lines[#lines + 1] = ("%s rule add fwmark %d lookup %d"):format(cmd, KEEP, KEEP)
-      lines[#lines + 1] = ("%s route replace local default dev lo table %d"):format(cmd, KEEP)
+      lines[#lines + 1] = ("%s rule add fwmark %d lookup %d"):format(cmd, keep, keep)
+      lines[#lines + 1] = ("%s route replace local default dev lo table %d"):format(cmd, keep)
     end
   end
   return lines
@@ -174,7 +191,7 @@ local function nft_left_alone(plan)
   if #plan.families == 1 then
     lines[1] = ("meta nfproto != ipv%d return"):format(plan.families[1])
   end
-  lines[#lines + 1] = "meta l4proto != tcp return"
+  lines[#lines + 1] = ("meta l4proto != %s return"):format(plan.protocol)
   if plan.tproxy then lines[#lines + 1] = "ct direction reply return" end
   lines[#lines + 1] = "fib daddr type { local, broadcast, multicast, anycast } return"
   for _, network in ipairs(plan.except) do
@@ -187,8 +204,8 @@ local function nft_ours(plan)
   local lines = {}
   for _, mark in ipairs(plan.marks) do lines[#lines + 1] = ("meta mark %d return"):format(mark) end
   for _, node in ipairs(plan.nodes) do
-    lines[#lines + 1] = ("%s daddr %s tcp dport %d return"):format(NFT_FAMILY[ip.version(node.addr)], node.addr,
-      node.port)
+    lines[#lines + 1] = ("%s daddr %s %s dport %d return"):format(NFT_FAMILY[ip.version(node.addr)], node.addr,
+      plan.protocol, node.port)
   end
   return lines
 end
@@ -215,23 +232,23 @@ local function nft_take(plan)
   local routed = {}
   for _, family in ipairs(plan.families) do
     local host = plan.host and (family == 6 and ("[%s]"):format(plan.host) or plan.host) or ""
-    routed[#routed + 1] = ("meta nfproto ipv%d meta l4proto tcp tproxy %s to %s:%d meta mark set %d accept"):format(
-      family, NFT_FAMILY[family], host, plan.port, KEEP)
+    routed[#routed + 1] = ("meta nfproto ipv%d meta l4proto %s tproxy %s to %s:%d meta mark set %d accept"):format(
+      family, plan.protocol, NFT_FAMILY[family], host, plan.port, KEEP[plan.protocol])
   end
-  return routed, { ("meta mark set %d"):format(KEEP) }
+  return routed, { ("meta mark set %d"):format(KEEP[plan.protocol]) }
 end
 
 ---@param plan gost.RedirectPlan
 ---@return string[] lines
 function rules.nft(plan, delete)
-  local lines = routes(plan, delete)
+  local lines, name = routes(plan, delete), TABLE[plan.protocol]
   if delete then
-    lines[#lines + 1] = ("nft delete table inet %s"):format(TABLE)
+    lines[#lines + 1] = ("nft delete table inet %s"):format(name)
     return lines
   end
   local routed, own = nft_take(plan)
-  append(lines, { "nft -f - <<'END'", "table inet " .. TABLE, "delete table inet " .. TABLE,
-    "table inet " .. TABLE .. " {" })
+  append(lines, { "nft -f - <<'END'", "table inet " .. name, "delete table inet " .. name,
+    "table inet " .. name .. " {" })
   if plan.routed then
     append(lines, nft_chain("prerouting", plan.tproxy and "type filter hook prerouting priority mangle; policy accept;"
       or "type nat hook prerouting priority dstnat; policy accept;", {}, plan, routed))
@@ -254,7 +271,7 @@ local function iptables_chain(plan, family, ours)
     for _, mark in ipairs(plan.marks) do add("-m mark --mark %d -j RETURN", mark) end
     for _, node in ipairs(plan.nodes) do
       if ip.version(node.addr) == family then
-        add("-p tcp -d %s --dport %d -j RETURN", node.addr, node.port)
+        add("-p %s -d %s --dport %d -j RETURN", plan.protocol, node.addr, node.port)
       end
     end
   end
@@ -268,25 +285,25 @@ local function iptables_chain(plan, family, ours)
   if not plan.tproxy then
     add("-p tcp -j REDIRECT --to-ports %d", plan.port)
   elseif ours then
-    add("-p tcp -j MARK --set-mark %d", KEEP)
+    add("-p %s -j MARK --set-mark %d", plan.protocol, KEEP[plan.protocol])
   else
-    add("-p tcp -j TPROXY --on-port %d%s --tproxy-mark %d", plan.port,
-      plan.host and " --on-ip " .. plan.host or "", KEEP)
+    add("-p %s -j TPROXY --on-port %d%s --tproxy-mark %d", plan.protocol, plan.port,
+      plan.host and " --on-ip " .. plan.host or "", KEEP[plan.protocol])
   end
   return list
 end
 
 ---A chain of our own, and the jump to it; first away with an older one.
-local function iptables_hook(lines, cmd, chain, hook, list)
+local function iptables_hook(lines, cmd, protocol, chain, hook, list)
   append(lines, {
-    ("%s -D %s -p tcp -j %s 2>/dev/null || :"):format(cmd, hook, chain),
+    ("%s -D %s -p %s -j %s 2>/dev/null || :"):format(cmd, hook, protocol, chain),
     ("%s -F %s 2>/dev/null || :"):format(cmd, chain),
     ("%s -X %s 2>/dev/null || :"):format(cmd, chain),
   })
   if not list then return end
   lines[#lines + 1] = ("%s -N %s"):format(cmd, chain)
   for _, rule in ipairs(list) do lines[#lines + 1] = ("%s -A %s %s"):format(cmd, chain, rule) end
-  lines[#lines + 1] = ("%s -A %s -p tcp -j %s"):format(cmd, hook, chain)
+  lines[#lines + 1] = ("%s -A %s -p %s -j %s"):format(cmd, hook, protocol, chain)
 end
 
 ---@param plan gost.RedirectPlan
@@ -295,11 +312,14 @@ function rules.iptables(plan, delete)
   local lines = routes(plan, delete)
   for _, family in ipairs(plan.families) do
     local cmd = ("%s -w -t %s"):format(family == 4 and "iptables" or "ip6tables", plan.tproxy and "mangle" or "nat")
+    local protocol, chain = plan.protocol, CHAIN[plan.protocol]
     if plan.routed then
-      iptables_hook(lines, cmd, CHAIN, "PREROUTING", not delete and iptables_chain(plan, family, false) or nil)
+      iptables_hook(lines, cmd, protocol, chain, "PREROUTING",
+        not delete and iptables_chain(plan, family, false) or nil)
     end
     if plan.own then
-      iptables_hook(lines, cmd, CHAIN .. "_OWN", "OUTPUT", not delete and iptables_chain(plan, family, true) or nil)
+      iptables_hook(lines, cmd, protocol, chain .. "_OWN", "OUTPUT",
+        not delete and iptables_chain(plan, family, true) or nil)
     end
   end
   return lines
@@ -347,16 +367,26 @@ function rules.main(args, env, out, err)
   local wrong = found:only "error"
   for _, line in ipairs(wrong:lines()) do err(line) end
   if #wrong > 0 then return 1 end
-  local plan
-  plan, message = rules.plan(configuration, wanted, function(text) err("warning: " .. text) end)
-  if not plan then
+  local plans = {}
+  found, message = choose(configuration, wanted.service)
+  for i, service in ipairs(found or {}) do
+    plans[i], message = rules.plan(configuration, service, wanted, function(text) err("warning: " .. text) end)
+    if not plans[i] then break end
+  end
+  if message then
     err(message)
     return 1
   end
-  out(("#!/bin/sh\n# %s connections to service %s, port %d; run as root.\nset -e\n"):format(
-    wanted.delete and "No more" or "Redirect", plan.name, plan.port))
-  local lines = (wanted.iptables and rules.iptables or rules.nft)(plan, wanted.delete)
-  for _, line in ipairs(lines) do out(line .. "\n") end
+  out "#!/bin/sh\n"
+  for _, plan in ipairs(plans) do
+    out(("# %s %s to service %s, port %d; run as root.\n"):format(
+      wanted.delete and "No more" or "Redirect", plan.what, plan.name, plan.port))
+  end
+  out "set -e\n"
+  for _, plan in ipairs(plans) do
+    local lines = (wanted.iptables and rules.iptables or rules.nft)(plan, wanted.delete)
+    for _, line in ipairs(lines) do out(line .. "\n") end
+  end
   return 0
 end
 

@@ -20,7 +20,7 @@ local function options()
   return { id = id, shared = handed:get "shared" or count > 1, claim = id == 0 and not current }
 end
 
-local DATAGRAM = { udp = true, rudp = true }
+local DATAGRAM = { udp = true, redu = true, rudp = true }
 
 local function log_listening(started)
   for _, running in ipairs(started) do

@@ -5,7 +5,22 @@ local netns = support.netns
 
 local PORT = 12345
 
-describe("Redirected connections", function()
+---Sends datagrams from one socket, which hears the asked address alone, and expects each back.
+local ECHO = [[
+local socket = require "socket"
+local host, port, count, seconds = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
+local sock = host:find(":", 1, true) and socket.udp6() or socket.udp4()
+assert(sock:setpeername(host, port))
+sock:settimeout(seconds)
+for i = 1, count do
+  local text = ("datagram %d "):format(i):rep(i * 20)
+  assert(sock:send(text))
+  assert(sock:receive(65536) == text)
+end
+io.write(count, " came back\n")
+]]
+
+describe("Redirected", function()
   local possible = netns.available()
   local net
 
@@ -58,7 +73,7 @@ describe("Redirected connections", function()
     for _, iptables in ipairs { false, true } do
       local title = ("%s rules for %s"):format(tproxy and "TPROXY" or "REDIRECT", iptables and "iptables" or "nftables")
 
-      it("reach their destination through us by " .. title, function()
+      it("connections reach their destination through us by " .. title, function()
         if not possible then return pending "no network namespaces here" end
         local url = ("redirect://:%d?so_mark=100%s"):format(PORT, tproxy and "&tproxy=true" or "")
         local gost = gateway { "-L", url }
@@ -84,7 +99,7 @@ describe("Redirected connections", function()
       end)
     end
 
-    it(("are not followed back to ourselves (%s)"):format(tproxy and "TPROXY" or "REDIRECT"), function()
+    it(("connections are not followed back to ourselves (%s)"):format(tproxy and "TPROXY" or "REDIRECT"), function()
       if not possible then return pending "no network namespaces here" end
       local url = ("redirect://:%d?so_mark=100%s"):format(PORT, tproxy and "&tproxy=true" or "")
       local gost = gateway { "-L", url }
@@ -96,7 +111,7 @@ describe("Redirected connections", function()
     end)
   end
 
-  it("are refused when a rule sends our own port to us", function()
+  it("connections are refused when a rule sends our own port to us", function()
     if not possible then return pending "no network namespaces here" end
     local gost = gateway { "-L", ("red://:%d"):format(PORT) }
     net:check("gateway", "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-j", "REDIRECT", "--to-ports",
@@ -105,7 +120,7 @@ describe("Redirected connections", function()
     gost:wait_log "leads nowhere but here"
   end)
 
-  it("go through a chain, and policies apply", function()
+  it("connections go through a chain, and policies apply", function()
     if not possible then return pending "no network namespaces here" end
     local origin = server "10.77.2.2"
     local node = support.gost { prefix = net:exec "server", "-L", "relay+tls://10.77.2.2:0" }
@@ -120,9 +135,87 @@ describe("Redirected connections", function()
     gost:wait_log "10.77.2.9:80 is denied by the service's bypass"
   end)
 
-  it("are not taken for redirected when there are no rules", function()
+  it("connections are not taken for redirected when there are no rules", function()
     local gost = support.gost { "-L", "redirect://127.0.0.1:0" }
     assert.not_equal(0, support.curl { ("http://127.0.0.1:%d/"):format(gost.ports[1]) }.status)
     gost:wait_log '"msg":"service service%-0: client [^"]*: the [^"]*"'
+  end)
+
+  ---Sends datagrams and expects as many back, from where they went.
+  local function echo(from, host, port, count, seconds)
+    local argv = net:exec(from)
+    for _, word in ipairs { "lua5.4", support.files.with("echo.lua", ECHO), host, port, count or 3,
+      seconds or support.scaled(10) } do
+      argv[#argv + 1] = tostring(word)
+    end
+    argv.timeout = 30
+    return support.run(argv)
+  end
+
+  local function echo_server(host)
+    return support.origin { prefix = net:exec "server", host = host, "echo" }
+  end
+
+  for _, iptables in ipairs { false, true } do
+    it(("datagrams reach their destination through us, which answers, by rules for %s"):format(
+      iptables and "iptables" or "nftables"), function()
+      if not possible then return pending "no network namespaces here" end
+      local url = ("redu://:%d?so_mark=100&ttl=1s"):format(PORT)
+      local gost = gateway { "-L", url }
+      local words = { "-L", url }
+      if iptables then words[#words + 1] = "--iptables" end
+      apply(words)
+      for _, host in ipairs { "10.77.2.2", "fd77:2::2" } do
+        local origin = echo_server(host)
+        for _, from in ipairs { "client", "gateway" } do -- what passes through, and what begins there
+          local mark = gost:mark()
+          local r = echo(from, host, origin.ports.echo)
+          assert.equal("3 came back\n", r.stdout, r.stderr)
+          assert.equal(origin:addr "echo", (gost:wait_log('"host":"([^"]+)"', 10, mark)))
+        end
+      end
+      words[#words + 1] = "--delete"
+      apply(words)
+      local mark = gost:mark()
+      local origin = echo_server "10.77.2.2"
+      assert.equal("3 came back\n", echo("client", "10.77.2.2", origin.ports.echo).stdout)
+      assert.is_nil(gost:output(mark):find('"host"', 1, true))
+    end)
+  end
+
+  it("datagrams go through a chain, and policies apply", function()
+    if not possible then return pending "no network namespaces here" end
+    local origin = echo_server "10.77.2.2"
+    local node = support.gost { prefix = net:exec "server", "-L", "relay+tls://10.77.2.2:0" }
+    local url = ("redu://:%d?so_mark=100&bypass=10.77.2.9&ttl=1s"):format(PORT)
+    local chain = { "-L", url, "-F", ("relay+tls://10.77.2.2:%d"):format(node.ports[1]) }
+    local gost = gateway(chain)
+    apply(chain)
+    assert.equal("3 came back\n", echo("client", "10.77.2.2", origin.ports.echo).stdout)
+    assert.equal("3 came back\n", echo("gateway", "10.77.2.2", origin.ports.echo).stdout)
+    node:wait_log(('"host":"%s"'):format(origin:addr "echo"))
+    assert.not_equal(0, echo("client", "10.77.2.9", 9, 1, 0.2).status)
+    gost:wait_log "10.77.2.9:9 is denied by the service's bypass"
+  end)
+
+  it("datagrams of one sender to several destinations are sessions of their own, as many as may be", function()
+    if not possible then return pending "no network namespaces here" end
+    local one, two = echo_server "10.77.2.2", echo_server "10.77.2.2"
+    local gost = gateway { "--workers", "1", "-L", ("redu://:%d?so_mark=100&ttl=1s&maxSessions=1"):format(PORT) }
+    apply { "-L", ("redu://:%d?so_mark=100"):format(PORT) }
+    assert.equal("3 came back\n", echo("client", "10.77.2.2", one.ports.echo).stdout)
+    assert.not_equal(0, echo("client", "10.77.2.2", two.ports.echo, 1, 0.1).status)
+    gost:wait_log(('"host":"%s"'):format(one:addr "echo")) -- until it is silent for long enough
+    assert.equal("3 came back\n", echo("client", "10.77.2.2", two.ports.echo).stdout)
+    local fds = gost:fds()
+    gost:wait_log(('"host":"%s"'):format(two:addr "echo"))
+    support.eventually(function() return gost:fds() < fds end, 5, "the session's sockets stay open")
+  end)
+
+  it("datagrams for our own port are dropped", function()
+    if not possible then return pending "no network namespaces here" end
+    local gost = gateway { "-L", ("redu://:%d?so_mark=100"):format(PORT) }
+    assert.not_equal(0, echo("client", "10.77.1.2", PORT, 1, 0.1).status)
+    gost:wait_log "leads nowhere but here"
   end)
 end)
