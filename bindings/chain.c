@@ -14,7 +14,7 @@ static void add_hop(void *arg, void *object)
     gost_chain_add(arg, object);
 }
 
-/* core.chain{name=, hops={Hop…}} -> Chain */
+/* core.chain{name=, hops={Hop…} | group=Hop of nodes that are chains} -> Chain */
 static int l_chain(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -27,6 +27,10 @@ static int l_chain(lua_State *L)
         return luaL_error(L, "chain: %s", gost_diag_text(rc));
     *box = c;
     gostL_field_boxes(L, 1, "hops", GOSTL_HOP, add_hop, c);
+    lua_getfield(L, 1, "group");
+    struct gost_hop *group = gostL_test(L, -1, GOSTL_HOP);
+    c->group = group ? gost_hop_ref(group) : NULL;
+    lua_pop(L, 1);
     return 1;
 }
 

@@ -88,7 +88,8 @@ static void add_node(void *arg, void *object)
     gost_hop_add(arg, object);
 }
 
-/* core.hop{name=, nodes={Node…}, strategy=, max_fails=, fail_timeout_ms=, bypasses={…}, select=} */
+/* core.hop{name=, nodes={Node…}, strategy=, max_fails=, fail_timeout_ms=, bypasses={…}, select=,
+ * group=} */
 static int l_hop(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -109,6 +110,7 @@ static int l_hop(lua_State *L)
     const char *scope = gostL_field_string(L, 1, "scope");
     if ((rc = gost_hop_set_strategy(h, kind, scope ? scope : "")) != 0)
         return luaL_error(L, "hop %s: %s", h->name, gost_diag_text(rc));
+    h->group = gostL_field_bool(L, 1, "group", false);
     h->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);
     h->fail_timeout = gostL_field_int(L, 1, "fail_timeout_ms", 0);
     gostL_field_boxes(L, 1, "nodes", GOSTL_NODE, add_node, h);

@@ -127,7 +127,7 @@ static void take_rule(lua_State *L, struct gost_node *n)
     if (rc != 0)
         luaL_error(L, "node %s: rule: %s", n->name, gost_diag_text(rc));
     n->priority = (int32_t)gostL_field_int(L, 1, "priority", 0);
-    if (n->priority == 0 && n->rule)
+    if (n->priority == 0 && n->rule && !gostL_field_bool(L, 1, "same_priority", false))
         n->priority = (int32_t)gost_rule_len(n->rule);
 }
 
@@ -160,9 +160,22 @@ static void take_fields(lua_State *L, struct gost_node *n)
     lua_pop(L, 2);
 }
 
+/* What a member of a group stands for. */
+static void take_member(lua_State *L, struct gost_node *n)
+{
+    lua_getfield(L, 1, "chain");
+    struct gost_chain *chain = gostL_test(L, -1, GOSTL_CHAIN);
+    n->chain = chain ? gost_chain_ref(chain) : NULL;
+    lua_getfield(L, 1, "hop");
+    struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);
+    n->hop = hop ? gost_hop_ref(hop) : NULL;
+    lua_pop(L, 2);
+}
+
 /*
  * core.node{name=, scope=, addr=, network=, connector={type=, auth=, metadata=}, dialer={type=, tls=,
- *           metadata=}, …} -> Node. A node without connector and dialer is a forwarder's target.
+ *           metadata=}, …} -> Node. A node without connector and dialer is a forwarder's target, or with
+ * chain= or hop= a member of a group.
  */
 static int l_node(lua_State *L)
 {
@@ -188,6 +201,7 @@ static int l_node(lua_State *L)
         return luaL_error(L, "node: %s", gost_diag_text(rc));
     *box = n;
     take_fields(L, n);
+    take_member(L, n);
     take_part(L, n, "connector", take_connector);
     take_part(L, n, "dialer", take_dialer);
     return 1;

@@ -158,7 +158,7 @@ static int choose(struct gost_hop *h, struct gost_conn *conn, const struct gost_
                   struct choice *c, size_t *index)
 {
     char room[GOST_HOSTPORT_MAX];
-    struct gost_hooks *hooks = conn ? &gost_session_of(conn)->service->hooks : NULL;
+    struct gost_hooks *hooks = conn && !h->group ? &gost_session_of(conn)->service->hooks : NULL;
     int rc = 1;
     if (h->select) {
         rc = ask_script(h->select, h->select_arg, conn, r, c, index);
@@ -188,8 +188,10 @@ int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_
     }
     int rc = choice_fill(h, conn, r, &c);
     if (rc == 0 && c.count == 0)
-        rc = gost_fail(GOST_ENONODE, "hop %s: %s", h->name,
-                       h->count ? "no node fits the request" : "it has no nodes");
+        rc = gost_fail(GOST_ENONODE, "%s %s: %s", h->group ? "group" : "hop", h->name,
+                       h->group   ? "no member fits the request"
+                       : h->count ? "no node fits the request"
+                                  : "it has no nodes");
     if (rc == 0)
         rc = choose(h, conn, r, &c, &index);
     if (rc == 0)
@@ -224,6 +226,7 @@ void gost_chain_unref(struct gost_chain *c)
         c->script_drop(c);
     for (size_t i = 0; i < c->count; i++)
         gost_hop_unref(c->hop[i]);
+    gost_hop_unref(c->group);
     free(c->hop);
     free(c->name);
     free(c);

@@ -1,5 +1,8 @@
 /**
  * A hop: nodes of which one is chosen for each connection; and a chain: hops in travel order.
+ *
+ * A group is a hop, too, whose nodes stand for chains or for hops (node.chain, node.hop): the same
+ * rules, strategies and fail marks choose among them.
  */
 #ifndef GOST_ROUTE_HOP_H
 #define GOST_ROUTE_HOP_H
@@ -18,6 +21,7 @@ struct gost_hop {
     int64_t fail_timeout;             /**< milliseconds; 0: ten seconds */
     struct gost_bypass **bypass; /**< owned references: destinations that skip this hop and later ones */
     size_t bypass_count;
+    bool group; /**< the nodes are members, of which the service's select hook is not told */
     /**
      * A script chooses instead of the strategy; NULL: none. May suspend.
      * @param candidates  the nodes that fit and have not failed
@@ -57,6 +61,7 @@ struct gost_chain {
     char *name;
     struct gost_hop **hop; /**< owned references */
     size_t count;
+    struct gost_hop *group; /**< owned reference: it has no hops but is one of these chains; or NULL */
     void *script;
     void (*script_drop)(struct gost_chain *c);
 };

@@ -2,6 +2,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/route/hop.h"
 #include "core/runtime/shared.h"
 
 #include <stdio.h>
@@ -47,6 +48,8 @@ void gost_node_unref(struct gost_node *n)
     free(n->bypass);
     gost_hosts_unref(n->hosts);
     gost_resolver_unref(n->resolver);
+    gost_chain_unref(n->chain);
+    gost_hop_unref(n->hop);
     gost_connector_delete(n->connector);
     gost_dialer_delete(n->dialer);
     gost_shared_give(n->mark);

@@ -14,6 +14,9 @@
 #include "core/proto/connector.h"
 #include "core/transport/transport.h"
 
+struct gost_chain;
+struct gost_hop;
+
 struct gost_node {
     uint32_t refs;
     char *name;
@@ -39,6 +42,8 @@ struct gost_node {
     char *filter_host;              /**< only for this host (".x": and below), or NULL */
     char *filter_protocol;          /**< only for this protocol, or NULL */
     char *filter_path;              /**< only for paths with this prefix, or NULL */
+    struct gost_chain *chain;       /**< owned reference: a member of a group of chains; or NULL */
+    struct gost_hop *hop;           /**< owned reference: a member of a group of hops; or NULL */
     void *script;                   /**< for the bindings */
     void (*script_drop)(struct gost_node *n);
 };

@@ -20,6 +20,7 @@ struct way {
     size_t count;
     const struct gost_request *request;
     struct gost_conn *conn; /* whose way it is, or NULL */
+    bool blamed;            /* one of its nodes took the blame for a failure */
 };
 
 /* What a dial comes to: a stream or, where `packet` is set, a way for datagrams. */
@@ -39,6 +40,7 @@ static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost
 
 static void node_failed(struct way *w, size_t index)
 {
+    w->blamed = true;
     gost_node_failed(w->node[index], w->hop[index]->max_fails);
 }
 
@@ -323,23 +325,50 @@ static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
                         n->name, gost_addr_format(&n->addr, node));
 }
 
-/* `routed` tells whether any node was used; a chain that was bypassed altogether is direct. */
+/* A chain that is a group: one of its members, with a reference. @return 0, or as gost_hop_pick */
+static int choose_member(struct gost_chain *chain, struct gost_conn *c,
+                         const struct gost_request *request, struct gost_node **member)
+{
+    *member = NULL;
+    return chain->group ? gost_hop_pick(chain->group, c, request, member) : 0;
+}
+
+/* A member failed when one of its nodes did, or when it has none for the request. */
+static void judge_member(struct gost_chain *chain, struct gost_node *member, int rc, bool blamed)
+{
+    if (member && rc == 0)
+        gost_node_worked(member);
+    else if (member && (blamed || rc == GOST_ENONODE))
+        gost_node_failed(member, chain->group->max_fails);
+    gost_node_unref(member);
+}
+
+/*
+ * `original` is what a group chooses its member by, `request` what is asked of the chain: the same,
+ * with the name looked up. `routed` tells whether any node was used; a chain that was bypassed
+ * altogether is direct.
+ */
 static int chain_try(struct gost_chain *chain, struct gost_conn *c,
-                     const struct gost_request *request, uint64_t deadline, bool *routed,
-                     const struct end *to, char **route)
+                     const struct gost_request *original, const struct gost_request *request,
+                     uint64_t deadline, bool *routed, const struct end *to, char **route)
 {
     struct way *w = calloc(1, sizeof(*w));
+    struct gost_node *member;
     if (!w)
         return gost_fail_code(GOST_ENOMEM);
     w->request = request;
     w->conn = c;
-    int rc = way_choose(w, chain, c);
+    *routed = false;
+    int rc = choose_member(chain, c, original, &member);
+    if (rc == 0)
+        rc = way_choose(w, member ? member->chain : chain, c);
     *routed = w->count > 0;
     if (rc == 0 && *routed) {
         free(*route);
         *route = way_text(w);
         rc = way_dial(w, deadline, to);
     }
+    judge_member(chain, member, rc, w->blamed);
     way_free(w);
     free(w);
     return rc;
@@ -377,11 +406,15 @@ int gost_router_bind(struct gost_router *r, const struct gost_request *request, 
         return gost_fail_code(GOST_ENOMEM);
     }
     w->request = request;
-    int rc = way_choose(w, chain, NULL);
+    struct gost_node *member;
+    int rc = choose_member(chain, NULL, request, &member);
+    if (rc == 0)
+        rc = way_choose(w, member ? member->chain : chain, NULL);
     if (rc == 0 && w->count == 0)
         rc = gost_fail(GOST_ENONODE, "chain %s: empty route", chain->name);
     if (rc == 0)
         rc = way_bind(w, deadline, out);
+    judge_member(chain, member, rc, w->blamed);
     way_free(w);
     free(w);
     gost_chain_unref(chain);
@@ -395,7 +428,7 @@ int gost_chain_dial(struct gost_chain *chain, struct gost_conn *c,
     struct end to = {.stream = out};
     bool routed;
     gost_chain_ref(chain);
-    int rc = chain_try(chain, c, request, deadline, &routed, &to, route);
+    int rc = chain_try(chain, c, request, request, deadline, &routed, &to, route);
     gost_chain_unref(chain);
     if (rc == 0 && !routed)
         rc = connect_end(request, NULL, NULL, NULL, deadline, &to);
@@ -452,7 +485,7 @@ static int attempt(struct gost_router *r, struct gost_conn *c, const struct gost
         *resolved = *request;
         rc = resolve_for_chain(r, resolved, deadline);
         if (rc == 0)
-            rc = chain_try(chain, c, resolved, deadline, routed, to, route);
+            rc = chain_try(chain, c, request, resolved, deadline, routed, to, route);
         free(resolved);
     }
     if (rc == 0 && !*routed)

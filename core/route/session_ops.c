@@ -230,11 +230,51 @@ static int aim(struct gost_request *r, const struct gost_node *n)
     return r->addr.host[0] ? 0 : gost_fail(GOST_ENONODE, "nothing names the target");
 }
 
-static int forward_to(struct gost_conn *c, struct gost_request *r, struct gost_node *n,
+/* A target, and the member of the forwarder that it belongs to, if that is a group. */
+struct target {
+    struct gost_node *node, *member; /* with references */
+    struct gost_hop *hop;            /* of the node; borrowed */
+};
+
+static int pick_target(struct gost_conn *c, const struct gost_request *r, struct target *t)
+{
+    struct gost_hop *forwarder = gost_session_of(c)->service->forwarder;
+    *t = (struct target){.hop = forwarder};
+    int rc = gost_hop_pick(forwarder, c, r, &t->node);
+    if (rc == 0 && t->node && t->node->hop) {
+        t->member = t->node;
+        t->hop = t->member->hop;
+        rc = gost_hop_pick(t->hop, c, r, &t->node);
+        if (rc == GOST_ENONODE)
+            gost_node_failed(t->member, forwarder->max_fails);
+    }
+    return rc == 0 && !t->node ? gost_fail(GOST_EDENIED, "denied by the forwarder's bypass") : rc;
+}
+
+static void target_free(struct target *t)
+{
+    gost_node_unref(t->node);
+    gost_node_unref(t->member);
+}
+
+static void target_worked(struct target *t)
+{
+    gost_node_worked(t->node);
+    if (t->member)
+        gost_node_worked(t->member);
+}
+
+static void target_failed(struct gost_conn *c, struct target *t)
+{
+    gost_node_failed(t->node, t->hop->max_fails);
+    if (t->member)
+        gost_node_failed(t->member, gost_session_of(c)->service->forwarder->max_fails);
+}
+
+static int forward_to(struct gost_conn *c, struct gost_request *r, struct target *t,
                       const struct end *up)
 {
-    struct gost_service *sv = gost_session_of(c)->service;
-    int rc = aim(r, n);
+    int rc = aim(r, t->node);
     if (rc != 0)
         return rc;
     if ((up->packet != NULL) != (r->network == GOST_UDP))
@@ -243,33 +283,28 @@ static int forward_to(struct gost_conn *c, struct gost_request *r, struct gost_n
     else
         rc = dial_request(c, r, up);
     if (rc == 0)
-        gost_node_worked(n);
+        target_worked(t);
     else if (c->route ? rc == GOST_EUPSTREAM : rc != GOST_EDENIED && rc != GOST_ECANCELED)
-        gost_node_failed(n, sv->forwarder->max_fails); /* a failure in the chain is not its fault */
+        target_failed(c, t); /* a failure in the chain is not its fault */
     return rc;
 }
 
 static int forward(struct gost_conn *c, const struct gost_request *request, const struct end *up)
 {
-    struct gost_service *sv = gost_session_of(c)->service;
-    struct gost_node *n = NULL;
-    if (!sv->forwarder)
+    struct target t;
+    if (!gost_session_of(c)->service->forwarder)
         return gost_fail(GOST_ENONODE, "the service has no forwarder");
-    int rc = gost_hop_pick(sv->forwarder, c, request, &n);
-    if (rc == 0 && !n)
-        rc = gost_fail(GOST_EDENIED, "denied by the forwarder's bypass");
-    if (rc != 0)
-        return gost_fail_at(rc, "forwarder");
-    struct gost_request *r = malloc(sizeof(*r));
-    if (!r) {
-        gost_node_unref(n);
+    struct gost_request *r = malloc(sizeof(*r)); /* too big for a fiber's stack */
+    if (!r)
         return gost_fail_code(GOST_ENOMEM);
-    }
     *r = *request;
-    rc = forward_to(c, r, n, up);
+    int rc = pick_target(c, request, &t);
+    if (rc != 0)
+        gost_fail_at(rc, "forwarder");
+    else if ((rc = forward_to(c, r, &t, up)) != 0)
+        gost_fail_at(rc, "forward to %s", t.node->name);
+    target_free(&t);
     free(r);
-    rc = rc == 0 ? 0 : gost_fail_at(rc, "forward to %s", n->name);
-    gost_node_unref(n);
     return rc;
 }
 

@@ -275,11 +275,64 @@ function Builder:chain(ref)
   return self:get("chains", ref, make_chain)
 end
 
+-- groups ----------------------------------------------------------------------------------------
+
+---A hop whose nodes stand for chains or hops: the same rules and strategies choose among them.
+---@param what "chain"|"hop"
+---@param entries table[]     of the group
+---@param selector? table
+---@param scope string
+---@param make fun(ref: any): userdata
+function Builder:group(what, entries, selector, scope, make)
+  local members = {}
+  selector = selector or {}
+  for i, entry in ipairs(entries) do
+    local ref = entry[what]
+    local definition = type(ref) == "string" and by_name(self.configuration[what .. "s"], ref) or ref
+    local options = type(definition) == "table" and definition.metadata or nil
+    local matcher = entry.matcher or {}
+    members[i] = core.node {
+      name = type(ref) == "string" and ref or ("%s-%d"):format(what, i - 1), scope = scope, [what] = make(ref),
+      rule = matcher.rule, weight = tonumber(metadata.get(options, "weight")),
+      backup = metadata.bool(options, "backup"), max_fails = tonumber(metadata.get(options, "maxFails")),
+      fail_timeout_ms = milliseconds(metadata.duration(options, "failTimeout")), same_priority = true,
+    }
+  end
+  return core.hop {
+    name = scope, scope = "group", group = true, nodes = members, strategy = selector.strategy,
+    max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
+  }
+end
+
+---The way of a handler or listener: its chain, or its chain and those of its group.
+---@param owner table
+---@param scope string
+---@return userdata?
+function Builder:way(owner, scope)
+  local group = owner.chainGroup
+  local entries = {}
+  if owner.chain then entries[1] = { chain = owner.chain } end
+  for _, entry in ipairs(group and group.chains or {}) do
+    if entry.chain then entries[#entries + 1] = entry end
+  end
+  if #entries == 0 then return nil end
+  if #entries == 1 and not entries[1].matcher then return self:chain(entries[1].chain) end
+  return core.chain {
+    name = scope,
+    group = self:group("chain", entries, group.selector, scope, function(ref) return self:chain(ref) end),
+  }
+end
+
 -- services --------------------------------------------------------------------------------------
 
 function Builder:forwarder(service)
   local forwarder = service.forwarder
   if not forwarder then return nil end
+  local group = forwarder.hopGroup
+  if group and #(group.hops or {}) > 0 then
+    return self:group("hop", group.hops, group.selector, "forwarder/" .. service.name,
+      function(ref) return self:get("hops", ref, make_hop) end)
+  end
   if forwarder.hop then return self:get("hops", forwarder.hop, make_hop) end
   return self:hop({
     name = service.name, nodes = forwarder.nodes, selector = forwarder.selector,
@@ -366,8 +419,9 @@ end
 function Builder:service(service, on)
   check_service(service)
   local handler, listener = service.handler, service.listener
-  local chain, there = handler.chain, listener.chain
-  if metadata.bool(service.metadata, "ignoreChain") then chain, there = nil, nil end
+  local ignored = metadata.bool(service.metadata, "ignoreChain")
+  local chain = not ignored and self:way(handler, service.name .. "/handler") or nil
+  local there = not ignored and self:way(listener, service.name .. "/listener") or nil
   local authers, wants_auth = self:authers(handler)
   local component = components.get("handler", handler.type)
   if wants_auth and component and component.no_auth then
@@ -379,8 +433,9 @@ function Builder:service(service, on)
     handler = { type = handler.type, metadata = tunnels.metadata(service) },
     ingress = tunnels.ingress(self, handler),
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
-    chain = chain and self:chain(chain), listener_chain = there and self:chain(there),
-    listener_way = there and shape.of(self.configuration, { chain = there }), forwarder = self:forwarder(service),
+    chain = chain, listener_chain = there,
+    listener_way = there and shape.of(self.configuration, { chain = listener.chain, group = listener.chainGroup }),
+    forwarder = self:forwarder(service),
     hosts = service.hosts and not self:function_of("hosts", service.hosts)
       and self:get("hosts", service.hosts, make_hosts) or nil,
     resolver = service.resolver and not self:function_of("resolvers", service.resolver)

@@ -11,8 +11,8 @@ return {
   -- services
   "service.quotas", "service.observer", "service.rewriter",
   "service.cache", "service.recorders",
-  "handler.chainGroup", "handler.limiter", "handler.observer", "handler.tls",
-  "listener.chainGroup", "listener.auther", "listener.authers", "listener.auth",
+  "handler.limiter", "handler.observer", "handler.tls",
+  "listener.auther", "listener.authers", "listener.auth",
   "metadata.service.netns", "metadata.service.netns.out",
   "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
   "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
@@ -20,7 +20,8 @@ return {
   "metadata.anyHandler.skipauth",
 
   -- forwarding
-  "forwarder.hopGroup", "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.auth",
+  "chainEntry.probe", "hopEntry.probe",
+  "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.auth",
   "matcher.bodySize",
 
   -- chains
@@ -29,7 +30,6 @@ return {
   "connector.tls", "dialer.auth", "selector.maxLatency",
   "metadata.hop.netns",
   "metadata.node.netns",
-  "metadata.chain.weight", "metadata.chain.backup", "metadata.chain.maxFails", "metadata.chain.failTimeout",
 
   -- policies
   "auther.redis", "auther.http", "auther.plugin", "auther.reload",
