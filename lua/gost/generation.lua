@@ -184,6 +184,23 @@ function Generation:stop()
   for _, name in ipairs(self.order) do self.services[name].object:stop() end
 end
 
+---Can objects be made of this configuration? Nothing is started.
+---@param configuration table
+---@return { service?: string, message: string, definition?: table }[] problems
+function generation.try(configuration)
+  local list = {}
+  local ok, services = pcall(tunnels.expand, configuration.services)
+  if not ok then return { { message = tostring(services) } } end
+  local builder = build.new(configuration)
+  for _, service in ipairs(services) do
+    local built, message = pcall(builder.service, builder, service, service.on)
+    if not built then
+      list[#list + 1] = { service = service.name, message = tostring(message), definition = service }
+    end
+  end
+  return list
+end
+
 ---Build and start a configuration beside what runs now, then let go of the rest.
 ---@param configuration table
 ---@param options { shared: boolean, claim: boolean, id: integer }

@@ -45,6 +45,7 @@ function help.usage()
   end
   return table.concat({
     "usage: gost-lua [flags] [-- flags…]",
+    "       gost-lua [--workers N | -t | -O yaml|json|lua] script.lua [arguments]",
     "       gost-lua <command> [arguments]",
     "", "flags:", columns(flags, "  "), "", "commands:", columns(SUBCOMMANDS, "  "),
   }, "\n")

@@ -98,10 +98,7 @@ end
 ---Settings of the program (`log`, `tls`, `api` …), in the shape of a configuration file.
 ---@param definition table
 function gost.configure(definition)
-  local found, problems = require("gost.schema").object("configuration", definition)
-  local wrong = problems:only("error", "missing", "strict")
-  if #wrong > 0 then raise(table.concat(wrong:lines(), "\n")) end
-  require("gost.source").merge(settings, found)
+  require("gost.source").merge(settings, require("gost.parts").check("configuration", definition))
 end
 
 ---@param wanted fun(service: gost.Service): boolean  which services

@@ -74,12 +74,8 @@ local function run(options, env)
   }) or 0
 end
 
-local function test(options, env)
-  local configuration, found = main.prepare(options, env)
-  if not configuration then
-    err(found)
-    return 1
-  end
+---What -t says of a configuration.
+local function tell_mistakes(found)
   local fatal, told = sort_out(found, true)
   for _, line in ipairs(fatal:lines()) do err(line) end
   for _, line in ipairs(told:lines()) do err("warning: ", line) end
@@ -91,12 +87,17 @@ local function test(options, env)
   return 0
 end
 
-local function print_configuration(options, env)
-  local configuration, found = load.configuration(options, env)
+local function test(options, env)
+  local configuration, found = main.prepare(options, env)
   if not configuration then
     err(found)
     return 1
   end
+  return tell_mistakes(found)
+end
+
+---Print a configuration, unless something is wrong with it.
+local function print_found(configuration, found, options)
   local fatal, told = found:only "error", found:only("missing", "strict", "warning")
   for _, line in ipairs(fatal:lines()) do err("error: ", line) end
   if #fatal > 0 then return 1 end
@@ -107,6 +108,29 @@ local function print_configuration(options, env)
     out(require("gost.print")[options.output](configuration, options))
   end
   return 0
+end
+
+local function print_configuration(options, env)
+  local configuration, found = load.configuration(options, env)
+  if not configuration then
+    err(found)
+    return 1
+  end
+  return print_found(configuration, found, options)
+end
+
+---`-t script.lua …` and `-O yaml script.lua …`.
+local function rehearse(options)
+  local script, args = options[1], table.move(options, 2, #options, 1, {})
+  if #options.L + #options.F + #options.C > 0 then
+    return usage_error "a script stands alone: no -L, -F and -C beside it"
+  end
+  local configuration, found = require("gost.rehearsal").script(script, args)
+  if options.test then return tell_mistakes(found) end
+  local notes
+  configuration, notes = require("gost.plain").configuration(configuration or { services = {} })
+  for _, note in ipairs(notes) do found:add("warning", "", note, script) end
+  return print_found(configuration, found, options)
 end
 
 local SUBCOMMANDS = {
@@ -157,6 +181,8 @@ local function one(argv, env)
     err(require("gost.help").usage())
     return 0
   end
+  local script_only = options[1] and options[1]:match "%.lua$" and (options.test or options.output)
+  if script_only then return rehearse(options) end
   if options[1] then return usage_error(("unexpected argument: %s"):format(options[1])) end
   if options.output then return print_configuration(options, env) end
   if options.test then return test(options, env) end

@@ -71,8 +71,8 @@ end
 function objects.node(definition)
   if type(definition) == "string" then
     local parsed, message = url.node(definition)
-    if not parsed then raise(message) end
-    definition = parsed
+    if not parsed then parts_of.mistake(message) end
+    definition = parsed or { addr = "mistake.invalid:1" }
   elseif type(definition) ~= "table" then
     raise(("expected a URL or a table, got a %s"):format(type(definition)))
   elseif getmetatable(definition) == Node_meta then

@@ -6,22 +6,41 @@ local parts = {}
 
 local OURS = debug.getinfo(1, "S").source:match "^(@.*/)[^/]*$"
 
----Raise a mistake of the script, at its line: that of the first function that is not ours.
-function parts.raise(message)
-  local level = 2
+---Where the script is: the first function that is not ours. nil: it has none.
+local function position()
+  local level = 3
   local info = debug.getinfo(level, "Sl")
   while info and (info.what == "C" or info.source:sub(1, #OURS) == OURS) do
     level = level + 1
     info = debug.getinfo(level, "Sl")
   end
-  error(info and ("%s:%d: %s"):format(info.short_src, info.currentline, message) or message, 0)
+  return info and ("%s:%d"):format(info.short_src, info.currentline)
+end
+
+---Raise a mistake of the script, at its line.
+function parts.raise(message)
+  local where = position()
+  error(where and ("%s: %s"):format(where, message) or message, 0)
+end
+
+---While a script is only checked (see gost.rehearsal): who is told of mistakes that the script can go on after.
+---@type gost.Problems?
+parts.collector = nil
+
+---A mistake after which the maker of an object can go on, if only to find more.
+function parts.mistake(message)
+  if not parts.collector then parts.raise(message) end
+  parts.collector:add("error", "", message, position() or "script")
 end
 
 ---Raise what the schema found.
 function parts.check(name, raw)
-  local found, problems = schema.object(name, raw)
+  local collector = parts.collector
+  local source = collector and { name = position() or name, value = raw, kind = "lua" } or nil
+  local found, problems = schema.object(name, raw, source)
   local wrong = problems:only("error", "missing", "strict")
-  if #wrong > 0 then parts.raise(table.concat(wrong:lines(), "\n")) end
+  if #wrong > 0 and not (collector and found) then parts.raise(table.concat(wrong:lines(), "\n")) end
+  for _, problem in ipairs(wrong) do collector:add(problem.level, problem.path, problem.message, problem.name) end
   return found
 end
 
@@ -74,7 +93,7 @@ function parts.unknown_key(what, key, name, among)
       candidates[#candidates + 1] = known
     end
   end
-  parts.raise(("%s: unknown key %q%s"):format(what, key, nearest.hint(tostring(key), candidates)))
+  parts.mistake(("%s: unknown key %q%s"):format(what, key, nearest.hint(tostring(key), candidates)))
 end
 
 return parts

@@ -138,7 +138,8 @@ describe("-C http://", function()
     server:wait_log "with Basic dXNlcjpzM2NydA==" -- user:s3crt
     local result = support.gost_run { "-t", "-C", url .. "none?token=s3crt" }
     assert.equal(1, result.status)
-    assert.matches("^fetch config from http://127%.0%.0%.1:%d+/none%?token=%*%*%*: 404 File not found\n$", result.stderr)
+    assert.matches("^fetch config from http://127%.0%.0%.1:%d+/none%?token=%*%*%*: 404 File not found\n$",
+      result.stderr)
   end)
 
   it("fails with a message for whatever a server does", function()
