@@ -34,6 +34,8 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_sets(L);
     gostL_open_file(L);
     gostL_open_hash(L);
+    gostL_open_stream_tls(L);
+    gostL_open_redis(L);
     lua_pushliteral(L, GOST_VERSION);
     lua_setfield(L, -2, "version");
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -1,5 +1,5 @@
 /* gost.Stream: a connection that scripts read and write. */
-#include "bindings/lib.h"
+#include "bindings/stream_int.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -22,23 +22,11 @@ void gostL_push_stream(lua_State *L, struct gost_stream *s)
 
 /* --- streams in use -------------------------------------------------------------------------- */
 
-enum mode { READING, WRITING };
-
-/* A fiber's stay inside a call on a stream; lies on its C stack. */
-struct use {
-    struct gost_stream *stream;
-    struct gost_fiber *fiber;
-    enum mode mode;
-    bool closed;    /* somebody closed the stream meanwhile; the last user frees it */
-    uint64_t limit; /* of the fiber, to be put back then */
-    struct use *next;
-};
-
-static _Thread_local struct use *uses;
+static _Thread_local struct gostL_use *uses;
 
 bool gostL_stream_busy(const struct gost_stream *s)
 {
-    for (struct use *u = uses; u; u = u->next)
+    for (struct gostL_use *u = uses; u; u = u->next)
         if (u->stream == s)
             return true;
     return false;
@@ -50,7 +38,7 @@ void gostL_stream_release(struct gost_stream *s)
         gost_stream_close(s);
         return;
     }
-    for (struct use *u = uses; u; u = u->next)
+    for (struct gostL_use *u = uses; u; u = u->next)
         if (u->stream == s && !u->closed) {
             u->closed = true;
             u->limit = u->fiber->limit;
@@ -59,20 +47,20 @@ void gostL_stream_release(struct gost_stream *s)
         }
 }
 
-/* Raises when another fiber reads (or writes) it already. */
-static void use_begin(lua_State *L, struct use *u, struct gost_stream *s, enum mode mode)
+void gostL_use_begin(lua_State *L, struct gostL_use *u, struct gost_stream *s,
+                     enum gostL_use_mode mode)
 {
-    for (struct use *other = uses; other; other = other->next)
+    for (struct gostL_use *other = uses; other; other = other->next)
         if (other->stream == s && other->mode == mode)
-            luaL_error(L, "another fiber %s this stream", mode == READING ? "reads" : "writes to");
-    *u = (struct use){.stream = s, .fiber = gost_fiber_self(), .mode = mode, .next = uses};
+            luaL_error(L, "another fiber %s this stream",
+                       mode == GOSTL_READING ? "reads" : "writes to");
+    *u = (struct gostL_use){.stream = s, .fiber = gost_fiber_self(), .mode = mode, .next = uses};
     uses = u;
 }
 
-/* @return rc, or GOST_ECANCELED when the stream was closed under the call */
-static long use_end(struct use *u, long rc)
+long gostL_use_end(struct gostL_use *u, long rc)
 {
-    struct use **at = &uses;
+    struct gostL_use **at = &uses;
     while (*at != u)
         at = &(*at)->next;
     *at = u->next;
@@ -103,9 +91,9 @@ static int read_body(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= 16 * 1024 * 1024, 2, "expected 1 to 16777216 bytes");
     luaL_Buffer b;
     char *room = luaL_buffinitsize(L, &b, (size_t)n);
-    struct use use;
-    use_begin(L, &use, s, READING);
-    ssize_t got = use_end(&use, gost_io_read(s, room, (size_t)n, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_READING);
+    ssize_t got = gostL_use_end(&use, gost_io_read(s, room, (size_t)n, deadline));
     if (got <= 0) {
         luaL_pushresultsize(&b, 0);
         return gostL_fail(L, got == 0 ? gost_fail_code(GOST_EOF) : (int)got);
@@ -128,9 +116,9 @@ static int read_exact_body(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= 64 * 1024 * 1024, 2, "expected 1 to 67108864 bytes");
     luaL_Buffer b;
     char *room = luaL_buffinitsize(L, &b, (size_t)n);
-    struct use use;
-    use_begin(L, &use, s, READING);
-    int rc = (int)use_end(&use, gost_io_read_exact(s, room, (size_t)n, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_READING);
+    int rc = (int)gostL_use_end(&use, gost_io_read_exact(s, room, (size_t)n, deadline));
     luaL_pushresultsize(&b, rc == 0 ? (size_t)n : 0);
     return rc == 0 ? 1 : gostL_fail(L, rc);
 }
@@ -153,9 +141,10 @@ static int readline_body(lua_State *L)
     struct gost_stream *s = check_stream(L, 1);
     uint64_t deadline = gostL_opt_deadline(L, 2);
     char *room = lua_newuserdatauv(L, LINE_MAX_BYTES, 0);
-    struct use use;
-    use_begin(L, &use, s, READING);
-    ssize_t n = use_end(&use, gost_io_decode(s, decode_line, NULL, room, LINE_MAX_BYTES, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_READING);
+    ssize_t n =
+        gostL_use_end(&use, gost_io_decode(s, decode_line, NULL, room, LINE_MAX_BYTES, deadline));
     if (n <= 0)
         return gostL_fail(L, n == 0 ? gost_fail_code(GOST_EOF) : (int)n);
     n--;
@@ -178,9 +167,9 @@ static int peek_body(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= LINE_MAX_BYTES, 2, "expected 1 to 65536 bytes");
     uint64_t deadline = gostL_opt_deadline(L, 3);
     char *room = lua_newuserdatauv(L, (size_t)n, 0);
-    struct use use;
-    use_begin(L, &use, s, READING);
-    ssize_t got = use_end(&use, gost_io_peek(s, room, (size_t)n, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_READING);
+    ssize_t got = gostL_use_end(&use, gost_io_peek(s, room, (size_t)n, deadline));
     if (got <= 0)
         return gostL_fail(L, got == 0 ? gost_fail_code(GOST_EOF) : (int)got);
     lua_pushlstring(L, room, (size_t)got);
@@ -199,9 +188,9 @@ static int write_body(lua_State *L)
     size_t n;
     const char *bytes = luaL_checklstring(L, 2, &n);
     uint64_t deadline = gostL_opt_deadline(L, 3);
-    struct use use;
-    use_begin(L, &use, s, WRITING);
-    int rc = (int)use_end(&use, gost_io_write(s, bytes, n, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_WRITING);
+    int rc = (int)gostL_use_end(&use, gost_io_write(s, bytes, n, deadline));
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);
@@ -218,9 +207,9 @@ static int shutdown_body(lua_State *L)
 {
     struct gost_stream *s = check_stream(L, 1);
     uint64_t deadline = gostL_opt_deadline(L, 2);
-    struct use use;
-    use_begin(L, &use, s, WRITING);
-    int rc = (int)use_end(&use, gost_io_shutdown(s, deadline));
+    struct gostL_use use;
+    gostL_use_begin(L, &use, s, GOSTL_WRITING);
+    int rc = (int)gostL_use_end(&use, gost_io_shutdown(s, deadline));
     if (rc != 0)
         return gostL_fail(L, rc);
     lua_pushboolean(L, 1);

@@ -22,6 +22,7 @@ external_dependencies = {
   CARES = { header = "ares.h" },
   YAML = { header = "yaml.h" },
   CJSON = { header = "cjson/cJSON.h" },
+  HIREDIS = { header = "hiredis/hiredis.h" },
 }
 build = {
   type = "cmake",

@@ -8,6 +8,7 @@ local duration = require "gost.duration"
 local inline = require "gost.inline"
 local metadata = require "gost.metadata"
 local shape = require "gost.fingerprint"
+local flat_tls = require("gost.tls").flat
 local tunnels = require "gost.tunnels"
 
 ---@class gost.Builder
@@ -218,17 +219,6 @@ function Builder:node(node, hop, scope)
     hosts = hosts and self:get("hosts", hosts, make_hosts),
     resolver = resolver and self:get("resolvers", resolver, make_resolver),
   }, node))
-end
-
----TLS fine points lie one level deeper in files than in the core's table.
-local function flat_tls(tls)
-  if not tls then return nil end
-  local flat = {}
-  for key, value in pairs(tls) do
-    if key ~= "options" then flat[key] = value end
-  end
-  for key, value in pairs(tls.options or {}) do flat["options." .. key] = value end
-  return flat
 end
 
 function Builder.dialer(_, dialer)

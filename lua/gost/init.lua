@@ -12,6 +12,7 @@ local gost = {
   json = require "gost.json",
   yaml = require "gost.yaml",
   http = require "gost.http",
+  redis = require "gost.redis",
   env = os.getenv,
   now = core.now,
   sleep = core.sleep,
@@ -187,14 +188,19 @@ end
 
 ---Open a stream to `addr`, directly or through a chain. Suspends.
 ---@param addr string "host:port" or the path of a socket
----@param opts? { chain?: gost.Chain|gost.Hop|gost.Node|string, timeout?: number }
+---@param opts? { chain?: gost.Chain|gost.Hop|gost.Node|string, timeout?: number, tls?: true|table }
 ---@return gost.Stream? stream
 ---@return string? message
 ---@return string? code "timeout", "refused" …
 function gost.dial(addr, opts)
   local chain = opts and opts.chain
   if chain then chain = objects.chain(chain):object() end
-  return core.dial(addr, chain, opts and opts.timeout)
+  if not opts or not opts.tls then return core.dial(addr, chain, opts and opts.timeout) end
+  local deadline = opts.timeout and core.now() + opts.timeout
+  local stream, message, code = core.dial(addr, chain, opts.timeout)
+  if not stream then return nil, message, code end
+  local host = addr:match "^%[(.*)%]:%d+$" or addr:match "^(.*):%d+$" or ""
+  return require("gost.tls").start(stream, opts.tls, host, deadline and math.max(deadline - core.now(), 0) or 15)
 end
 
 ---Register a handler written in Lua; configurations can name it afterwards.

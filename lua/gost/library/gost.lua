@@ -66,7 +66,7 @@ function gost.stop() end
 
 ---Open a stream. Suspends.
 ---@param addr string "host:port", or the path of a Unix socket
----@param opts? { chain?: gost.Chain|gost.Hop|gost.Node|string, timeout?: number }
+---@param opts? { chain?: gost.Chain|gost.Hop|gost.Node|string, timeout?: number, tls?: true|table }
 ---@return gost.Stream? stream
 ---@return string? message
 ---@return gost.Code? code
