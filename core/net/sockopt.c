@@ -32,6 +32,14 @@ void gost_socket_keepalive(int fd)
     set_keepalive(fd, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
 }
 
+unsigned gost_socket_retries(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    memset(&info, 0, sizeof(info));
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_retransmits : 0;
+}
+
 /* Keep-alive costs system calls and a timer in the kernel, so short connections do without: the pump
  * sets it on those that last. */
 static void set_tcp(int fd, const struct gost_socket_options *o)

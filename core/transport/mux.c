@@ -5,10 +5,17 @@
 #include "core/base/error.h"
 #include "core/base/map.h"
 #include "core/net/linger.h"
+#include "core/net/socket.h"
 #include "core/transport/mux_int.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    WATCH_MS = 1000,     /* between looks at a carrier that may not get through */
+    RETRIES_SUSPECT = 3, /* of its kernel, in a row, that keep new streams off the session */
+    RETRIES_MAX = 5,     /* and that end it */
+};
 
 static _Thread_local struct gost_list sessions; /* of this thread */
 
@@ -208,7 +215,7 @@ static uint64_t silent_until(const struct gost_mux *m)
 
 void gost__mux_arm(struct gost_mux *m)
 {
-    uint64_t at = silent_until(m);
+    uint64_t at = gost_deadline_min(silent_until(m), m->watch_at);
     if (m->rc != 0)
         return;
     if (m->keepalive)
@@ -235,8 +242,31 @@ static void sweep_closed(struct gost_mux *m, uint64_t now)
     }
 }
 
+/*
+ * Does the kernel get anything through to the peer? This tells a network that is gone within seconds,
+ * where the keepalive needs half a minute. A peer that takes nothing but answers is no such case.
+ */
+static void watch_carrier(struct gost_mux *m, uint64_t now)
+{
+    int fd;
+    m->retries =
+        gost_stream_query(m->io, GOST_QUERY_CARRIER, &fd) == 0 ? gost_socket_retries(fd) : 0;
+    m->watch_at = m->retries > 0 ? now + WATCH_MS : GOST_NEVER;
+    if (m->retries >= RETRIES_MAX)
+        gost__mux_die(m, gost_fail(GOST_ETIMEDOUT, "the network does not reach the peer any more"));
+}
+
+static void watch_soon(struct gost_mux *m, uint64_t now)
+{
+    m->watch_at = gost_deadline_min(m->watch_at, now + WATCH_MS);
+}
+
 static void look_after(struct gost_mux *m, uint64_t now)
 {
+    if (now >= m->watch_at)
+        watch_carrier(m, now);
+    if (m->rc != 0)
+        return;
     if (now >= silent_until(m)) {
         gost__mux_die(m, gost_fail(GOST_ETIMEDOUT, "the peer gave no sign of life for %.3g s",
                                    (double)m->timeout / 1000));
@@ -244,6 +274,7 @@ static void look_after(struct gost_mux *m, uint64_t now)
     }
     if (m->keepalive && now >= m->ping_at) {
         m->ping_at = now + m->interval;
+        watch_soon(m, now);
         m->protocol->ping(m);
     }
     if (m->paused && now - m->paused_at >= GOST_MUX_STALL_MS)
@@ -339,6 +370,7 @@ static void set_up(struct gost_mux *m, bool client)
     m->quota = m->max_frame;
     m->heard_at = m->measured_at = gost_now();
     m->ping_at = m->heard_at + m->interval;
+    m->watch_at = GOST_NEVER;
     m->owned = true;
     m->rx_due = true; /* bytes may have been pushed back, or come before our wakers were set */
 }
@@ -387,6 +419,8 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
         return gost_mux_error(m);
     if (m->peer_is_done)
         return gost_fail(GOST_EOF, "the peer takes no new streams in this session");
+    if (m->retries >= RETRIES_SUSPECT)
+        return gost_fail(GOST_ETIMEDOUT, "the session's peer does not answer");
     if (m->count >= GOST_MUX_STREAMS_MAX || m->unanswered >= GOST__MUX_UNANSWERED)
         return gost_fail(GOST_ELIMIT, "too many streams in this session (%u, %u not accepted yet)",
                          (unsigned)m->count, (unsigned)m->unanswered);
@@ -398,6 +432,10 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
         return GOST_ENOMEM;
     m->live++;
     m->idle_due = false;
+    if (m->watch_at == GOST_NEVER && gost_now() - m->heard_at > WATCH_MS) {
+        watch_soon(m, gost_now()); /* it has been quiet: is the peer still there? */
+        gost__mux_arm(m);
+    }
     m->protocol->open(s);
     *out = &s->base;
     return 0;

@@ -118,6 +118,8 @@ struct gost_mux {
     bool paused;         /**< nothing is read: too much is unread already */
     uint64_t paused_at;
     uint64_t heard_at;                  /**< when bytes last came */
+    uint64_t watch_at;                  /**< when to look whether the carrier gets through */
+    unsigned retries;                   /**< its kernel's, without an answer, when we last looked */
     uint64_t held;                      /**< bytes in all streams' `in` */
     struct gost__mux_stream *rx_stream; /**< whose data is coming; NULL: nobody's */
     uint32_t rx_left;                   /**< bytes of it */
