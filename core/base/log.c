@@ -151,11 +151,12 @@ static void put_head(const struct gost_logger *l, enum gost_log_level level, con
 static void put_line(const struct gost_logger *l, enum gost_log_level level,
                      const struct gost_log_field *fields, size_t n, const char *msg)
 {
-    if (level < l->level || l->fd < 0)
+    int fd = l->fd;
+    if (level < l->level || fd < 0)
         return;
-    if (l->fd != lines_fd)
+    if (fd != lines_fd)
         gost_log_flush();
-    lines_fd = l->fd;
+    lines_fd = fd;
     put_head(l, level, msg);
     if (l->name)
         put_field(l->format, &GOST_FIELD("logger", l->name));

@@ -23,12 +23,12 @@ enum gost_log_level {
 
 enum gost_log_format { GOST_LOG_JSON, GOST_LOG_TEXT };
 
-/** Where lines go and which. Shared by all threads; set up before use, then read only. */
+/** Where lines go and which. Shared by all threads; a reload may change the three in the middle. */
 struct gost_logger {
     const char *name; /**< field "logger", or NULL */
-    int fd;           /**< 1, 2 or a file opened with O_APPEND; -1 drops everything */
-    enum gost_log_level level;
-    enum gost_log_format format;
+    _Atomic int fd;   /**< 1, 2 or a file opened with O_APPEND; -1 drops everything */
+    _Atomic enum gost_log_level level;
+    _Atomic enum gost_log_format format;
     const struct gost_logger *next; /**< every line goes there as well; NULL: nowhere else */
 };
 

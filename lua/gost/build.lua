@@ -6,10 +6,12 @@ local components = require "gost.schema.components"
 local core = require "gost.core"
 local duration = require "gost.duration"
 local inline = require "gost.inline"
+local ip = require "gost.ip"
 local metadata = require "gost.metadata"
 local shape = require "gost.fingerprint"
 local flat_tls = require("gost.tls").flat
 local tunnels = require "gost.tunnels"
+local url = require "gost.url"
 
 ---@class gost.Builder
 ---@field configuration table
@@ -403,6 +405,23 @@ function Builder:resolving(service, on)
   return all
 end
 
+---Listeners whose address is a path, or a place at the far end of a chain.
+local NAMELESS = { unix = true, runix = true, rtcp = true, rudp = true, stdio = true, serial = true }
+
+---Where to listen, with the IPv4 address of a host that is given by name.
+local function listen_address(service)
+  local host, port = url.split_port(service.addr or "")
+  if host == "" or host == "localhost" or not port or ip.version(host:match "^%[(.*)%]$" or host)
+    or NAMELESS[service.listener.type] then
+    return service.addr
+  end
+  local found, message = core.lookup(host, "ipv4")
+  if not found then
+    error(("service %s: listen address %q: %s"):format(service.name, service.addr, message), 0)
+  end
+  return ("%s:%s"):format(found[1], port)
+end
+
 ---@param service table   canonical
 ---@param on? table       hooks
 ---@return userdata
@@ -418,7 +437,7 @@ function Builder:service(service, on)
     error(("handler %s of service %s cannot ask for credentials"):format(handler.type, service.name), 0)
   end
   return core.service {
-    name = service.name, addr = service.addr, shared = self.shared, claim = self.claim,
+    name = service.name, addr = listen_address(service), shared = self.shared, claim = self.claim,
     logger = self:logger(service),
     handler = { type = handler.type, metadata = tunnels.metadata(service) },
     ingress = tunnels.ingress(self, handler),

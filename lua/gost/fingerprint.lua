@@ -1,4 +1,7 @@
 ---Whether a service, with everything that it refers to, is still the same.
+local components = require "gost.schema.components"
+local core = require "gost.core"
+
 local fingerprint = {}
 
 ---A list that a reference names, by the key it stands under.
@@ -6,6 +9,7 @@ local LISTS = {
   chain = "chains", hop = "hops", bypass = "bypasses", bypasses = "bypasses", admission = "admissions",
   admissions = "admissions", auther = "authers", authers = "authers", resolver = "resolvers", hosts = "hosts",
   limiter = "limiters", climiter = "climiters", rlimiter = "rlimiters", ingress = "ingresses",
+  logger = "loggers", loggers = "loggers",
 }
 
 local SINGULAR = { bypasses = "bypass", hosts = "hosts", ingresses = "ingress" }
@@ -37,13 +41,20 @@ local function write_reference(out, configuration, list, name, seen)
   if found then write(out, configuration, found, nil, seen) end
 end
 
----Text of a value and of what it refers to.
+---Keys under which files are named: certFile, keyFile, `file: {path: …}`.
+local function is_file(key)
+  return type(key) == "string" and (key == "path" or key:lower():find "file$" ~= nil)
+end
+
+---Text of a value and of what it refers to, with the age of files.
 function write(out, configuration, value, under, seen)
   local kind = type(value)
   if kind ~= "table" then
     out[#out + 1] = kind:sub(1, 1) .. tostring(value)
     if kind == "string" and LISTS[under] then
       write_reference(out, configuration, LISTS[under], value, seen)
+    elseif kind == "string" and is_file(under) then
+      out[#out + 1] = core.file_stamp(value) or ""
     end
     return
   end
@@ -65,8 +76,11 @@ end
 ---@param service table
 ---@return string
 function fingerprint.of(configuration, service)
-  local out = {}
+  local out, listener = {}, service.listener or {}
   write(out, configuration, service, nil, {})
+  if (components.get("listener", listener.type or "tcp") or {}).tls then
+    write(out, configuration, configuration.tls or {}, nil, {}) -- perhaps the certificate is the program's
+  end
   return table.concat(out, "\1")
 end
 

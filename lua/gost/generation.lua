@@ -45,6 +45,11 @@ local function listen_address(service, id)
   return addresses:get(service.name) or service.addr
 end
 
+---What the core refuses, without the line of this program that asked for it.
+local function plain(message)
+  return (tostring(message):gsub("^[^\n]-gost/build%.lua:%d+: ", ""))
+end
+
 ---@param configuration table
 ---@param options { shared: boolean, claim: boolean, id: integer }
 ---@param old? gost.Generation
@@ -62,7 +67,7 @@ local function prepare(configuration, options, old)
     else
       local definition = setmetatable({ addr = listen_address(service, options.id) }, { __index = service })
       local ok, object = pcall(builder.service, builder, definition, service.on)
-      if not ok then return nil, tostring(object) end
+      if not ok then return nil, plain(object) end
       new.services[service.name] = {
         object = object, definition = service, mark = mark,
         elsewhere = options.id ~= 0 and is_single(service),

@@ -99,34 +99,51 @@ local function tell_all(text)
   for other = 1, count - 1 do core.tell(other, text) end
 end
 
----@param reload fun(): table?, string[]
-local function reload(read)
+local function setup_log(log)
+  local ok, message = core.log_setup(log or {})
+  if not ok then core.log("warn", message) end
+end
+
+---The certificate of listeners that have none; `before` is whether there was a section for it.
+local function setup_certificate(configuration, before)
+  if not configuration.tls and not before then return true end
+  return core.tls_default(configuration.tls or {})
+end
+
+---@param read fun(): table?, string[]
+---@param level string  of the line that says that it went well
+local function reload(read, level)
   local configuration, lines = read()
   for _, line in ipairs(lines or {}) do core.log(configuration and "warn" or "error", line) end
   if not configuration then
     core.log("error", "reload: the configuration is wrong, the old one stays")
     return
   end
-  local ok, message = runtime.apply(configuration)
+  local ok, message = setup_certificate(configuration, json.decode(handed:get "configuration").tls)
+  if ok then ok, message = runtime.apply(configuration) end
   if not ok then
     core.log("error", ("reload: %s; the old configuration stays"):format(message))
     return
   end
+  setup_log(configuration.log)
+  core.reopen_logs()
   handed:set("configuration", json.encode(configuration))
   tell_all "reload"
-  core.log("info", "config reloaded")
+  core.log(level, "config reloaded")
 end
 
-local reloading, reload_again = false, false
+local reloading, reload_again = false, nil
 
 ---One reload at a time: reading may wait for the network. One that is asked for meanwhile is not lost.
-local function reload_in_turn(read)
-  reload_again = true
+---@param level string  of the line that says that it went well: nobody asked for those that come every so often
+local function reload_in_turn(read, level)
+  reload_again = reload_again == "info" and "info" or level
   if reloading then return end
   reloading = true
   while reload_again do
-    reload_again = false
-    local ok, message = xpcall(reload, debug.traceback, read)
+    local now = reload_again
+    reload_again = nil
+    local ok, message = xpcall(reload, debug.traceback, read, now)
     if not ok then core.log("error", "reload: " .. tostring(message)) end
   end
   reloading = false
@@ -137,7 +154,7 @@ local function watch_signals(read)
   core.on_signal("INT", function() runtime.drain(DRAIN_SECONDS) end)
   core.on_signal("HUP", function()
     if not read then return core.log("warn", "there is nothing to reload") end
-    reload_in_turn(read)
+    reload_in_turn(read, "info")
   end)
 end
 
@@ -166,17 +183,12 @@ function runtime.stop()
   if core.on_fiber() then core.stop() end -- outside of fibers there is no loop to end
 end
 
-local function setup_log(log)
-  local ok, message = core.log_setup(log or {})
-  if not ok then core.log("warn", message) end
-end
-
 local function reload_every(period, read)
   if not period or period <= 0 then return end
   core.spawn(function()
     while true do
       core.sleep(period)
-      reload_in_turn(read)
+      reload_in_turn(read, "debug")
     end
   end)
 end
@@ -188,12 +200,10 @@ end
 function runtime.start(configuration, opts)
   core.raise_nofile()
   setup_log(configuration.log)
-  if configuration.tls then
-    local fine, why = core.tls_default(configuration.tls)
-    if not fine then
-      core.log("fatal", why)
-      return 1
-    end
+  local fine, why = setup_certificate(configuration, false)
+  if not fine then
+    core.log("fatal", why)
+    return 1
   end
   local workers = opts.workers or core.cores()
   handed:set("shared", workers > 1)

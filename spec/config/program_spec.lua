@@ -41,6 +41,27 @@ describe("gost-lua", function()
     assert.truthy(result.stderr:find("nothing to do", 1, true))
   end)
 
+  it("ends with 1 and a line that says why when it cannot listen", function()
+    local taken = support.gost { "-L", "http://127.0.0.1:0" }
+    for addr, why in pairs {
+      ["nowhere.invalid:0"] = 'service service%-0: listen address \\"nowhere%.invalid:0\\": ',
+      [taken.addrs[1]] = "service service%-0: listen on [%d.:]+: address already in use",
+      ["192.0.2.1:0"] = "service service%-0: listen on 192%.0%.2%.1:0: address not available",
+    } do
+      local result = run("-L", "http://" .. addr)
+      assert.equal(1, result.status)
+      assert.truthy(result.stderr:match('"level":"fatal","msg":"' .. why), result.stderr)
+    end
+  end)
+
+  it("listens at a name's IPv4 address", function()
+    assert.matches("^127%.0%.0%.1:%d+$", support.gost { "-L", "http://localhost:0" }.addrs[1])
+    local name = support.run({ "sh", "-c", "getent ahostsv4 $(hostname) >&2 && hostname" }).stdout:match "%S+"
+    if not name then return pending "this host's name has no address" end
+    local gost = support.gost { "-L", ("http://%s:0"):format(name) }
+    assert.matches("^%d+%.%d+%.%d+%.%d+:%d+$", gost.addrs[1])
+  end)
+
   it("-t ends with 0 or 1", function()
     local good = file("good.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http}]\n")
     local bad = file("bad.yml", "services: [{name: a, addr: '127.0.0.1:0', hanlder: http}]\n")

@@ -159,6 +159,96 @@ services:
   end)
 end)
 
+describe("A reload takes up what changed in files that a configuration names:", function()
+  local path, gost
+
+  local function start(text)
+    path = support.files.with("gost.yml", text)
+    gost = support.gost { "--workers", "1", "-C", path, listeners = 0 }
+  end
+
+  local function again(count)
+    gost:kill "HUP"
+    return count
+  end
+
+  it("certificates", function()
+    local cert, key = support.files.path "cert.pem", support.files.path "key.pem"
+    local first, second = support.pki "first", support.pki "second"
+    local function install(authority)
+      local made = authority:cert {}
+      support.files.write(cert, support.files.read(made.cert))
+      support.files.write(key, support.files.read(made.key))
+    end
+    local function served(authority)
+      for _, port in ipairs(gost.ports) do
+        local proxy = "https://localhost:" .. port
+        local answer = support.curl { "--proxy-cacert", authority.ca, "-x", proxy, origin:url "/hello" }
+        if answer.body ~= "hello\n" then return false end
+      end
+      return true
+    end
+    install(first)
+    start(([[
+services:
+- { name: own, addr: "127.0.0.1:0", listener: { type: tls, tls: { certFile: %s, keyFile: %s } } }
+- { name: common, addr: "127.0.0.1:0", listener: { type: tls } }
+tls: { certFile: %s, keyFile: %s }
+]]):format(cert, key, cert, key))
+    gost:wait_listening(2)
+    assert.is_true(served(first))
+    install(second)
+    reloaded(gost, again(1))
+    assert.is_true(served(second))
+    assert.is_false(served(first))
+  end)
+
+  it("users", function()
+    local users = support.files.with("users", "u one\n")
+    start(("services: [{name: a, addr: '127.0.0.1:0', handler: {type: http, auther: x}}]\n"
+      .. "authers: [{name: x, file: {path: %s}}]"):format(users))
+    gost:wait_listening(1)
+    local function status(password)
+      local proxy = ("http://u:%s@127.0.0.1:%d"):format(password, gost.ports[1])
+      return support.curl { "-x", proxy, origin:url "/hello" }.http_code
+    end
+    assert.same({ 200, 407 }, { status "one", status "other" })
+    support.files.write(users, "u other\n")
+    reloaded(gost, again(1))
+    assert.same({ 407, 200 }, { status "one", status "other" })
+  end)
+
+  it("logs, which are opened anew, in folders that are made", function()
+    local logs = support.files.path "logs"
+    local main, other = logs .. "/deep/main.log", logs .. "/other.log"
+    local text = [[
+services: [{name: a, addr: '127.0.0.1:0', handler: {type: http}, logger: other}]
+loggers: [{name: other, log: {output: %s}}]
+log: {output: %s, format: %s}
+]]
+    start(text:format(other, main, "text"))
+    local function lines(file, pattern)
+      support.eventually(function()
+        return support.files.exists(file) and (support.files.read(file) or ""):find(pattern) ~= nil
+      end, 5, file)
+    end
+    lines(main, "listening on 127.0.0.1")
+    local port = support.files.read(main):match "listening on 127.0.0.1:(%d+)"
+    local function ask() return support.curl { "-x", "http://127.0.0.1:" .. port, origin:url "/hello" } end
+    ask()
+    lines(other, '"logger":"other"')
+    os.rename(main, main .. ".1")
+    os.rename(other, other .. ".1")
+    gost:kill "HUP"
+    lines(main, "level=info msg=.config reloaded")
+    ask()
+    lines(other, '"logger":"other"')
+    support.files.write(path, text:format(other, "stderr", "json"))
+    gost:kill "HUP"
+    gost:wait_log '"msg":"config reloaded"'
+  end)
+end)
+
 describe("service:reload{}", function()
   it("changes a running service, or nothing", function()
     local text = [[

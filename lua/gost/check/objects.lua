@@ -231,7 +231,7 @@ function objects.service(c, service, path)
     c.found:at(listener, "tls", "strict", path .. ".listener.tls",
       ("listener %q does no TLS, so the certificate is of no use"):format(listener.type or "tcp"))
   end
-  if handler.auth and (handler.auther or handler.authers) then
+  if handler.auth and (handler.auther or (handler.authers or {})[1]) then
     c.found:at(handler, "auth", "strict", path .. ".handler.auth", "is ignored where an auther is named")
   end
   if handler.chain and base.truthy(service.metadata, "ignorechain") then

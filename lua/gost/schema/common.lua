@@ -75,7 +75,7 @@ return function(define)
   define("matcher", "Rule that says which requests an entry is for", {
     { "rule", "rule", "expression such as Host(`x.test`) && PathPrefix(`/a`)" },
     { "priority", "int", "higher wins; 0: length of the rule", default = 0 },
-    { "bodySize", "size", "how much of a body the Body functions see", default = 1048576 },
+    { "bodySize", "int", "bytes of a body that the Body functions see", default = 1048576 },
   })
 
   define("filter", "Older form of a matcher", {
