@@ -17,6 +17,9 @@
 
 enum {
     BIND_MS = 15 * 1000,
+    /* The kernel repeats a lost SYN less and less often: a new attempt finds a network that is back sooner. */
+    BIND_AGAIN_MS = 4 * 1000,
+    PATIENT_EVERY = 4, /* attempts, one has the whole time: a slow way needs it */
     /* Between attempts: short at first, so that a tunnel is back soon; jitter spreads the clients of a
      * host that came back. */
     BACKOFF_MIN_MS = 200,
@@ -65,6 +68,7 @@ struct remote_state {
     struct gost_remote *remote;            /* while it listens */
     struct gost_packet_sessions *sessions; /* of datagrams that come as one packet, or NULL */
     int rc;                                /* why it does not any more */
+    uint32_t attempts;                     /* since it last listened */
     uint32_t seed;
 };
 
@@ -141,6 +145,12 @@ static int hear(struct remote_state *s)
     return 0;
 }
 
+static uint64_t bind_deadline(struct remote_state *s)
+{
+    bool patient = s->attempts++ % PATIENT_EVERY == 0;
+    return gost_deadline_in(patient ? BIND_MS : BIND_AGAIN_MS);
+}
+
 /* Listen, and stay until the control connection is lost. @return how long to wait, 0 at the start */
 static int listen_once(struct remote_state *s)
 {
@@ -150,7 +160,7 @@ static int listen_once(struct remote_state *s)
                                               : l->kind->packets ? GOST_UDP
                                                                  : GOST_TCP,
                                    .addr = l->where};
-    int rc = l->bind(l, &request, gost_deadline_in(BIND_MS), &s->remote);
+    int rc = l->bind(l, &request, bind_deadline(s), &s->remote);
     if (rc != 0)
         return rc;
     gost_log(GOST_LOG_INFO, "remote listener: listening on %s over there",
@@ -175,6 +185,8 @@ static void remote_main(void *arg)
         listened = rc == GOST_EOF && s->rc != 0;
         if (!s->listener || rc == GOST_ECANCELED)
             break;
+        if (listened)
+            s->attempts = 1; /* it is not the first one that needs patience now */
         wait = listened ? BACKOFF_MIN_MS : wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
         uint32_t ms = wait / 2 + jitter(s, wait / 2);
         gost_log(GOST_LOG_WARN, "remote listener: %s; again in %u ms",
