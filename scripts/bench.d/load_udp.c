@@ -3,7 +3,9 @@
  * `count` of them altogether. Echoes are compared; a datagram that is lost (nothing came on its
  * socket for 200 ms) is sent again and counted as trouble. With front=socks5 each socket has its
  * own association.
- * Arguments: front port target count conns window size. Unit of the result: echoes.
+ * With rate=N datagrams leave N to the second whatever comes back, and none is sent again: trouble is
+ * then what was lost.
+ * Arguments: front port target count conns window size rate. Unit of the result: echoes.
  */
 #include "bench.h"
 #include <poll.h>
@@ -24,7 +26,8 @@ struct flow {
 
 static uint64_t left; /* not yet sent */
 static uint64_t next_sequence;
-static uint64_t resent;
+static uint64_t resent; /* with rate=: lost */
+static uint64_t rate;   /* datagrams a second; 0: as fast as echoes come */
 static size_t size, window;
 static unsigned char head[SOCKS_HEAD];
 static size_t head_size;
@@ -68,7 +71,8 @@ static void flow_check(struct flow *f, const unsigned char *datagram, size_t n)
         return;
     f->sequence[slot] = 0;
     f->under_way--;
-    flow_fill(f, slot);
+    if (rate == 0)
+        flow_fill(f, slot);
 }
 
 static void flow_read(struct flow *f)
@@ -94,7 +98,12 @@ static void flow_remind(struct flow *f, double now)
         if (f->sequence[slot] == 0)
             continue;
         resent++;
-        flow_send(f, slot);
+        if (rate == 0) {
+            flow_send(f, slot);
+        } else {
+            f->sequence[slot] = 0;
+            f->under_way--;
+        }
     }
 }
 
@@ -169,17 +178,41 @@ static int flows_busy(const struct flow *all, size_t conns)
     return 0;
 }
 
+/** Whatever is due by now, each from the next flow that has a slot free. */
+static void flows_pace(struct flow *all, size_t conns, uint64_t *sent, double since)
+{
+    static size_t turn;
+    uint64_t due = (uint64_t)((bench_now() - since) * (double)rate);
+    for (; *sent < due && left > 0; (*sent)++) {
+        for (size_t tries = 0; tries < conns; tries++) {
+            struct flow *f = &all[turn++ % conns];
+            size_t slot = 0;
+            while (slot < window && f->sequence[slot] != 0)
+                slot++;
+            if (slot == window)
+                continue;
+            if (f->under_way == 0)
+                f->heard = bench_now();
+            flow_fill(f, slot);
+            break;
+        }
+    }
+}
+
 static void flows_run(struct flow *all, size_t conns, int ep)
 {
     struct epoll_event events[BENCH_EVENTS];
-    double looked = bench_now();
-    for (size_t slot = 0; slot < window; slot++)
+    double looked = bench_now(), began = looked;
+    uint64_t sent = 0;
+    for (size_t slot = 0; slot < window && rate == 0; slot++)
         for (size_t i = 0; i < conns; i++)
             flow_fill(&all[i], slot);
     while (flows_busy(all, conns)) {
-        int n = epoll_wait(ep, events, BENCH_EVENTS, PATIENCE_MS / 2);
+        int n = epoll_wait(ep, events, BENCH_EVENTS, rate ? 1 : PATIENCE_MS / 2);
         for (int i = 0; i < n; i++)
             flow_read(events[i].data.ptr);
+        if (rate)
+            flows_pace(all, conns, &sent, began);
         double now = bench_now();
         if (now - looked < PATIENCE_MS / 2e3)
             continue;
@@ -207,6 +240,7 @@ int main(int argc, char **argv)
     int socks = strcmp(bench_text(argv, "front", "none"), "socks5") == 0;
     size = bench_number(argv, "size", 64);
     window = bench_number(argv, "window", 8);
+    rate = bench_number(argv, "rate", 0);
     if (size < 32 || size > SIZE_LIMIT || window == 0 || window > WINDOW_LIMIT)
         bench_die("size= or window= is out of range");
     bench_limits((unsigned)bench_number(argv, "limit", 120));
