@@ -1,8 +1,9 @@
 ---What a configuration may say but this build cannot do yet. Whoever implements something removes
 ---its line; a value for anything listed here is refused ("not implemented yet"), never ignored.
 ---
----A line names a list of the configuration ("sds"), a field of an object ("service.cache"), or an
----option in the metadata of services, hops, nodes and chains ("metadata.service.netns").
+---A line names a list of the configuration ("sds"), a field of an object ("service.cache"), a word of a field
+---("selector.strategy=parallel"), or an option in the metadata of services, hops, nodes and chains
+---("metadata.service.netns").
 return {
   -- objects
   "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
@@ -28,6 +29,7 @@ return {
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
   "node.probe", "node.http", "node.tls", "node.network",
   "connector.tls", "dialer.auth", "selector.maxLatency",
+  "selector.strategy=parallel", "selector.strategy=lowestlatency", "selector.strategy=lowest", "selector.strategy=ll",
   "metadata.hop.netns",
   "metadata.node.netns",
 

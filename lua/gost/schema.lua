@@ -51,11 +51,13 @@ local what = values.what
 local function scalar(convert)
   return function(field)
     local choices = field.choices
+    field.missing_words = {} -- not implemented yet (gost.capabilities)
     return function(c, value)
       if c.lua and type(value) == "function" then return value end
       local found, message = convert(value)
       if found == "" then return nil end
       if found and choices then found, message = values.choice(found, choices) end
+      if found and field.missing_words[found] then c:problem("missing", ("not implemented yet: %q"):format(found)) end
       if found == nil then c:problem("error", message) end
       return found
     end
@@ -327,8 +329,9 @@ local function named_by(text)
 end
 
 for _, name in ipairs(require "gost.capabilities") do
-  local field = named_by(name) or error("gost.capabilities: there is no " .. name)
-  field.missing = true
+  local plain, word = name:match "^(.-)=(.+)$"
+  local field = named_by(plain or name) or error("gost.capabilities: there is no " .. name)
+  if word then field.missing_words[word] = true else field.missing = true end
 end
 
 -- use ------------------------------------------------------------------------

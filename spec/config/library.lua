@@ -98,14 +98,18 @@ library.components = {
 ---Let every field count as implemented while `fn` runs, so that specs do not depend on what is.
 function library.everything_implemented()
   local schema = require "gost.schema"
-  local before = {}
+  local before, words = {}, {}
   local function have(list)
-    for _, field in ipairs(list) do before[field], field.missing = field.missing, nil end
+    for _, field in ipairs(list) do
+      before[field], field.missing = field.missing, nil
+      words[field], field.missing_words = field.missing_words, field.missing_words and {}
+    end
   end
   for _, object in pairs(schema.objects) do have(object.fields) end
   for _, options in pairs(require "gost.schema.metadata") do have(options) end
   return function()
     for field, missing in pairs(before) do field.missing = missing end
+    for field, missing in pairs(words) do field.missing_words = missing end
   end
 end
 
