@@ -71,6 +71,30 @@ describe("gost-lua", function()
     assert.equal(bad .. ':1:43: services[0].hanlder: unknown key, did you mean "handler"?\n1 mistake\n', result.stderr)
   end)
 
+  for _, case in ipairs {
+    { { "-L", ":9", "-F", "http://h:1?secure=true" },
+      "-F http://h:1?secure=true: chains[0].hops[0].nodes[0].dialer.tls.secure: "
+        .. 'dialer "tcp" does no TLS, so this is of no use' },
+    { { "-L", ":9", "-F", "http+tls://h:1?secure=true" } },
+    { { "-C", "services: [{listener: {type: tls, tls: {secure: true, rejectUnknownSNI: true}}}]\n" },
+      ":1:41: services[0].listener.tls.secure: is of no use here: it belongs to the TLS of clients" },
+    { { "-C", "tls: {organization: x, options: {alpn: [h2]}}\n" },
+      ":1:24: tls.options: is of no use here: it belongs to the TLS of a listener or a client" },
+    { { "-C", "hops: [{name: h, selector: {strategy: Parallel}, nodes: [{addr: 'h:1'}]}]\n" },
+      ':1:29: hops[0].selector.strategy: not implemented yet: "parallel"' },
+  } do
+    it("-t " .. case[1][#case[1]]:gsub("\n", ""), function()
+      local argv, path = { "-t", table.unpack(case[1]) }, ""
+      if argv[2] == "-C" then
+        path = file("c.yml", argv[3])
+        argv[3] = path
+      end
+      local result = run(table.unpack(argv))
+      assert.equal(case[2] and path .. case[2] .. "\n1 mistake\n" or "", result.stderr)
+      assert.equal(case[2] and 1 or 0, result.status)
+    end)
+  end
+
   it("only warns of unknown keys while running, unless --strict", function()
     local path = file("warn.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http, bogus: x}]\n")
     local gost = support.gost { "-C", path, listeners = 1 }

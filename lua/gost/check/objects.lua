@@ -18,8 +18,29 @@ local function tls_settings(tls, path)
   return settings
 end
 
+---What the fields of `tls` are for, apart from the three files.
+local TLS_FIELDS = {
+  secure = "client", serverName = "client", rejectUnknownSNI = "server", serverNames = "server",
+  options = "both", validity = "program", commonName = "program", organization = "program",
+}
+local TLS_USERS = { client = "of clients", server = "of a listener", both = "of a listener or a client",
+  program = "of the program (tls, at the top)" }
+
+---Fields that mean nothing where they stand.
+local function misplaced_tls(c, tls, path)
+  local role = path == "tls" and "program" or "client"
+  if path:find("%.listener%.tls$") or path:find("%.handler%.tls$") then role = "server" end
+  for key, user in pairs(TLS_FIELDS) do
+    if tls[key] and tls[key] ~= "" and user ~= role and (user ~= "both" or role == "program") then
+      c.found:at(tls, key, "strict", ("%s.%s"):format(path, key),
+        ("is of no use here: it belongs to the TLS %s"):format(TLS_USERS[user]))
+    end
+  end
+end
+
 function objects.tls(c, tls, path)
   local before = #c.found
+  misplaced_tls(c, tls, path)
   if tls.certFile and not tls.keyFile then
     c.found:at(tls, "certFile", "error", path, "certFile needs keyFile beside it")
   elseif tls.keyFile and not tls.certFile then
@@ -175,6 +196,18 @@ function objects.node(c, node, path)
   else
     local message = bad_address(node.addr)
     if message then c.found:at(node, "addr", "error", path .. ".addr", message) end
+  end
+end
+
+---A dialer that encrypts nothing, given what only TLS has a use for.
+function objects.dialer(c, dialer, path)
+  local tls, component = dialer.tls, components.get("dialer", dialer.type or "tcp")
+  if not tls or not component or component.tls ~= false then return end
+  for _, key in ipairs { "certFile", "keyFile", "caFile", "secure" } do
+    if tls[key] and tls[key] ~= "" then
+      c.found:at(tls, key, "strict", ("%s.tls.%s"):format(path, key),
+        ("dialer %q does no TLS, so this is of no use"):format(dialer.type or "tcp"))
+    end
   end
 end
 

@@ -6,9 +6,9 @@ local STATS = {
   { key = "observer.resetTraffic", type = "bool", default = "false",
     help = "report what was added since the last report" },
   { key = "limiter.refreshInterval", type = "duration", default = "30s",
-    help = "how long an answer of a limiter is kept" },
+    help = "how long an answer of a limiter plugin is kept; others are asked for nothing" },
   { key = "limiter.cleanupInterval", type = "duration", default = "60s",
-    help = "how often unused limiters are removed" },
+    help = "accepted for GOST's configurations: nothing unused piles up" },
 }
 
 local SOCKET = {
