@@ -160,6 +160,24 @@ static void take_fields(lua_State *L, struct gost_node *n)
     lua_pop(L, 2);
 }
 
+/* What a target does to HTTP. */
+static int take_treatment(lua_State *L, int index, struct gost_node *n)
+{
+    void *settings;
+    int rc = gostL_settings(L, index, &gost_treatment_options, &settings);
+    return rc == 0 ? gost_treatment_new(settings, &n->treatment) : rc;
+}
+
+/* TLS towards a target. */
+static int take_tls(lua_State *L, int index, struct gost_node *n)
+{
+    const char *name = gostL_field_string(L, index, "serverName");
+    int rc = gostL_tls_context(L, index, false, &n->tls);
+    if (rc == 0 && name && *name && !(n->tls_name = strdup(name)))
+        rc = gost_fail_code(GOST_ENOMEM);
+    return rc;
+}
+
 /* What a member of a group stands for. */
 static void take_member(lua_State *L, struct gost_node *n)
 {
@@ -204,6 +222,8 @@ static int l_node(lua_State *L)
     take_member(L, n);
     take_part(L, n, "connector", take_connector);
     take_part(L, n, "dialer", take_dialer);
+    take_part(L, n, "http", take_treatment);
+    take_part(L, n, "tls", take_tls);
     return 1;
 }
 

@@ -14,7 +14,7 @@ void gost_rule_delete(struct gost_rule *r)
     if (!r)
         return;
     for (size_t i = 0; i < r->tests; i++) {
-        gost__regex_delete(r->test[i].regex);
+        gost_regex_delete(r->test[i].regex);
         gost_cidrs_destroy(&r->test[i].net);
         free(r->test[i].text);
         free(r->test[i].key);
@@ -59,7 +59,7 @@ int gost__rule_prepare(struct gost__rule_test *t)
     case RULE_PATH_REGEXP:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY_REGEXP:
-        return t->text ? gost__regex_new(t->text, t->len, &t->regex) : 0;
+        return t->text ? gost_regex_new(t->text, t->len, false, &t->regex) : 0;
     default:
         return 0;
     }
@@ -86,7 +86,7 @@ static int find_in_host(const struct gost__rule_test *t, const char *host)
         return 0;
     for (size_t i = 0; i < n; i++)
         lower[i] = (char)tolower((unsigned char)host[i]);
-    return gost__regex_find(t->regex, lower, n);
+    return gost_regex_find(t->regex, lower, n);
 }
 
 static bool client_matches(struct gost__rule_test *t, const union gost_sockaddr *client)
@@ -117,7 +117,7 @@ static int test(struct gost__rule_test *t, const struct gost_rule_facts *f)
     case RULE_PATH_PREFIX:
         return path >= t->len && memcmp(f->path, t->text, t->len) == 0;
     case RULE_PATH_REGEXP:
-        return path > 0 ? gost__regex_find(t->regex, f->path, path) : 0;
+        return path > 0 ? gost_regex_find(t->regex, f->path, path) : 0;
     case RULE_HEADER:
     case RULE_HEADER_REGEXP:
         return gost__rule_header(t, f->head);

@@ -59,7 +59,7 @@ static int value_fits(const struct gost__rule_test *t, const char *p, size_t n)
     if (!t->text)
         return 1;
     if (t->regex)
-        return gost__regex_find(t->regex, p, n);
+        return gost_regex_find(t->regex, p, n);
     if (t->compare)
         return read_number(p, n, &number) && compare(t->compare, number, t->number);
     return n == t->len && memcmp(p, t->text, n) == 0;

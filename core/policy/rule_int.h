@@ -6,9 +6,8 @@
 #define GOST_POLICY_RULE_INT_H
 
 #include "core/base/cidr.h"
+#include "core/base/regex.h"
 #include "core/policy/rule.h"
-
-struct gost__regex;
 
 enum gost__rule_fn {
     RULE_CLIENT_IP,
@@ -39,8 +38,8 @@ struct gost__rule_test {
     size_t len;                      /**< bytes of text */
     enum gost__rule_compare compare; /**< 0: none; else with `number` */
     double number;
-    struct gost_cidrs net;     /**< CLIENT_IP only */
-    struct gost__regex *regex; /**< of the patterns only */
+    struct gost_cidrs net;    /**< CLIENT_IP only */
+    struct gost_regex *regex; /**< of the patterns only */
 };
 
 struct gost__rule_step {
@@ -65,12 +64,5 @@ int gost__rule_query(const struct gost__rule_test *t, const struct gost_http1 *h
 
 /** Read "gt" and so on, and the number, which is t->text. @return 0 or GOST_ECONFIG with diag */
 int gost__rule_comparison(struct gost__rule_test *t, const char *word);
-
-/** @return 0 or GOST_ECONFIG with diag */
-int gost__regex_new(const char *pattern, size_t n, struct gost__regex **out);
-void gost__regex_delete(struct gost__regex *r);
-
-/** @return 1 when the pattern is found anywhere, 0, or a negative code when it took too long */
-int gost__regex_find(struct gost__regex *r, const char *text, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include "core/net/packet.h"
 
 struct gost_http1;
+struct gost_treatment;
 
 enum gost_network { GOST_TCP, GOST_UDP, GOST_UNIX };
 
@@ -27,6 +28,13 @@ struct gost_request {
     const char *method;            /**< the HTTP method, when a handler knows; or NULL */
     const struct gost_http1 *head; /**< the HTTP request, when a handler knows; or NULL */
     bool hash_host; /**< the hash strategy goes by the target's host, not by the client */
+    int introduce;  /**< forward tells the node who the client is: PROXY protocol version, or 0 */
+};
+
+/** What a service's forwarder nodes ask for. */
+enum {
+    GOST_FORWARD_TREATS = 1, /**< some treat HTTP: conn.treatment */
+    GOST_FORWARD_RULES = 2,  /**< which one it is depends on the request */
 };
 
 struct gost_conn;
@@ -86,6 +94,10 @@ struct gost_conn_ops {
      *         another negative code with diag
      */
     int (*lead)(struct gost_conn *c, struct gost_request *request, struct gost_endpoint *out);
+    /** GOST_FORWARD_* of the service's forwarder nodes; NULL: none. */
+    unsigned (*forward_traits)(struct gost_conn *c);
+    /** How the node of the last `forward` did, where its treatment judges by answers. */
+    void (*forward_judge)(struct gost_conn *c, bool worked);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**
@@ -127,6 +139,8 @@ struct gost_conn {
     char *target;        /**< "host:port" of the last dial, or NULL */
     char *route;         /**< "node-0@1.2.3.4:80 > …" of the last dial, or NULL when direct */
     const char *handler; /**< kind that serves it; static */
+    /** What the node of the last `forward` wants done to HTTP; borrowed until the next, or NULL */
+    const struct gost_treatment *treatment;
 };
 
 static inline bool gost_conn_needs_auth(struct gost_conn *c)

@@ -4,8 +4,6 @@
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
-#include "core/codec/proxy_header.h"
-#include "core/net/io.h"
 #include "core/proto/forward_look.h"
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
@@ -18,7 +16,7 @@
 struct forward_settings {
     int64_t idle_timeout;
     int64_t proxy_protocol;
-    bool sniffing;
+    bool sniffing, keepalive;
     int64_t sniff_timeout, read_timeout; /* milliseconds */
 };
 
@@ -48,25 +46,21 @@ static const struct gost_option options[] = {
      .offset = offsetof(struct forward_settings, read_timeout),
      .def = "15s",
      .help = "how long a client may take for a head that it has begun, with sniffing"},
+    {.key = "http.keepalive",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct forward_settings, keepalive),
+     .def = "true",
+     .help = "keep connections for further requests where a node has http settings"},
     GOST_OPTION_END,
 };
-
-static int introduce(struct gost_conn *c, struct gost_stream *up, int version)
-{
-    struct gost_proxy_header header = {.version = (uint8_t)version, .src = c->peer};
-    uint8_t bytes[GOST_PROXY_HEADER_ENCODED_MAX];
-    if (gost_stream_query(c->client, GOST_QUERY_LOCAL_ADDR, &header.dst) != 0)
-        header.dst.sa.sa_family = 0;
-    size_t n = gost_proxy_header_encode(bytes, sizeof(bytes), &header);
-    return gost_io_write(up, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
-}
 
 /* Without nodes, whoever the client means is the target. */
 static int dial(struct gost_conn *c, const struct gost_request *request, struct gost_stream **up)
 {
     if (c->ops->has_forwarder(c) || !request->addr.host[0])
         return c->ops->forward(c, request, up);
-    return gost_conn_dial(c, request, up);
+    int rc = gost_conn_dial(c, request, up);
+    return rc == 0 && request->introduce > 0 ? gost__introduce(c, *up, request->introduce) : rc;
 }
 
 /* Tell a client of HTTP what went wrong; the others see the end of the connection. */
@@ -84,6 +78,23 @@ static void apologize(struct gost_conn *c, int rc)
     gost__last_word(c, text, (size_t)n);
 }
 
+static unsigned traits(struct gost_conn *c)
+{
+    return c->ops->forward_traits ? c->ops->forward_traits(c) : 0;
+}
+
+/* Some nodes treat HTTP, so each request is looked at. */
+static int serve_http(const struct forward_settings *s, struct gost_conn *c)
+{
+    struct gost__http_settings http = {
+        .read_timeout = s->read_timeout,
+        .idle_timeout = s->idle_timeout,
+        .keepalive = s->keepalive,
+    };
+    return gost__http_reverse(c, &http, (int)s->proxy_protocol);
+}
+
+/* `*up` stays NULL where the client was served as one of HTTP. */
 static int dial_sniffed(const struct forward_settings *s, struct gost_conn *c,
                         struct gost_stream **up)
 {
@@ -92,18 +103,20 @@ static int dial_sniffed(const struct forward_settings *s, struct gost_conn *c,
     if (!look)
         return gost_fail_code(GOST_ENOMEM);
     look->request.network = GOST_TCP;
+    look->request.introduce = (int)s->proxy_protocol;
     int rc = gost__forward_look(c, look, s->sniff_timeout, patience);
-    if (rc == 0)
+    bool treat = rc == 0 && look->http1 && traits(c) & GOST_FORWARD_TREATS;
+    if (rc == 0 && !treat)
         rc = dial(c, &look->request, up);
     if (rc != 0 && rc != GOST_ECANCELED && look->http1)
         apologize(c, rc);
     gost__forward_look_delete(look);
-    return rc;
+    return treat ? serve_http(s, c) : rc;
 }
 
-static int dial_blind(struct gost_conn *c, struct gost_stream **up)
+static int dial_blind(const struct forward_settings *s, struct gost_conn *c, struct gost_stream **up)
 {
-    struct gost_request request = {.network = GOST_TCP};
+    struct gost_request request = {.network = GOST_TCP, .introduce = (int)s->proxy_protocol};
     return c->ops->forward(c, &request, up);
 }
 
@@ -114,10 +127,9 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     c->idle_ms = s->idle_timeout > 0 ? (uint64_t)s->idle_timeout : 0;
     if (c->packet)
         return gost__udp_forward(c, false);
-    int rc = s->sniffing ? dial_sniffed(s, c, &up) : dial_blind(c, &up);
-    if (rc == 0 && s->proxy_protocol > 0)
-        rc = introduce(c, up, (int)s->proxy_protocol);
-    if (rc == 0)
+    bool looks = s->sniffing || traits(c) & GOST_FORWARD_TREATS;
+    int rc = looks ? dial_sniffed(s, c, &up) : dial_blind(s, c, &up);
+    if (rc == 0 && up)
         rc = gost_conn_relay(c, &up);
     gost_stream_close(up);
     return rc;

@@ -50,8 +50,7 @@ static int hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The path as a server sees it: without the query, "%61" is "a". */
-static char *decode_path(struct gost_slice path)
+char *gost__forward_path(struct gost_slice path)
 {
     char *text = malloc(path.n + 1), *out = text;
     if (!text)
@@ -67,8 +66,8 @@ static char *decode_path(struct gost_slice path)
     return text;
 }
 
-/* Whom a request is for, where it says so, and its path. */
-static int find_host(const struct gost_http1 *head, struct gost_addr *addr, struct gost_slice *path)
+int gost__forward_host(const struct gost_http1 *head, struct gost_addr *addr,
+                       struct gost_slice *path)
 {
     struct gost_slice host = gost_http1_get(head, "Host");
     struct gost_http1_target target;
@@ -111,10 +110,10 @@ static ssize_t look_http(struct gost__forward_look *look, const uint8_t *p, size
     if (rc <= 0)
         return rc;
     rc = keep_head(look, p, (size_t)rc);
-    if (rc > 0 && find_host(&look->head, &look->request.addr, &path) != 0)
+    if (rc > 0 && gost__forward_host(&look->head, &look->request.addr, &path) != 0)
         return GOST_EPROTO;
     if (rc > 0 && path.p) {
-        look->path = path.n ? decode_path(path) : strdup("/");
+        look->path = path.n ? gost__forward_path(path) : strdup("/");
         look->request.path = look->path;
         return look->path ? rc : gost_fail_code(GOST_ENOMEM);
     }

@@ -33,6 +33,17 @@ int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, int
 /** Free what was found. NULL is fine. */
 void gost__forward_look_delete(struct gost__forward_look *look);
 
+/**
+ * Whom a request is for, where it says so, and its path.
+ * @param[out] addr  untouched when it does not say
+ * @param[out] path  with its query; NULL with CONNECT. @return 0 or GOST_EPROTO
+ */
+int gost__forward_host(const struct gost_http1 *head, struct gost_addr *addr,
+                       struct gost_slice *path);
+
+/** The path as a server sees it, malloc'ed: without the query, "%61" is "a"; NULL without memory. */
+char *gost__forward_path(struct gost_slice path);
+
 /** The port of those that `protocol` is spoken with when nobody names one; 0: there is none. */
 uint16_t gost__forward_port(const char *protocol);
 

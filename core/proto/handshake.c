@@ -1,5 +1,6 @@
 #include "core/proto/handshake.h"
 
+#include "core/codec/proxy_header.h"
 #include "core/net/io.h"
 #include "core/net/linger.h"
 #include "core/runtime/loop.h"
@@ -22,6 +23,17 @@ void gost__last_word(struct gost_conn *c, const void *p, size_t n)
     gost_io_write(c->client, p, n, gost_now() + GOST_LAST_WORD_MS);
     gost_stream_linger(&c->client);
     *gost__diag_self = story;
+}
+
+int gost__introduce(struct gost_conn *c, struct gost_stream *up, int version)
+{
+    struct gost_proxy_header header = {.version = version == 1 ? 1 : 2, .src = c->peer};
+    uint8_t bytes[GOST_PROXY_HEADER_ENCODED_MAX];
+    if (!c->client || gost_stream_query(c->client, GOST_QUERY_LOCAL_ADDR, &header.dst) != 0)
+        header.dst.sa.sa_family = 0;
+    gost_sockaddr_unmap(&header.dst);
+    size_t n = gost_proxy_header_encode(bytes, sizeof(bytes), &header);
+    return gost_io_write(up, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
 }
 
 uint64_t gost__deadline_within(uint64_t deadline, int64_t ms)

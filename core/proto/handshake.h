@@ -49,6 +49,13 @@ struct gost_request gost__handshake_request(const struct gost_handshake_settings
  */
 void gost__last_word(struct gost_conn *c, const void *p, size_t n);
 
+/**
+ * Tell whoever is at the other end of `up` who the client is; suspends.
+ * @param version  of the PROXY protocol
+ * @return 0 or a negative code
+ */
+int gost__introduce(struct gost_conn *c, struct gost_stream *up, int version);
+
 /** The earlier of `deadline` and now + `ms`; 0 or less: just `deadline`. */
 uint64_t gost__deadline_within(uint64_t deadline, int64_t ms);
 

@@ -11,6 +11,7 @@
 #include "core/codec/chunked.h"
 #include "core/codec/http1_body.h"
 #include "core/proto/handler.h"
+#include "core/proto/treatment.h"
 #include "core/proto/udp_server.h"
 #include "core/transport/tls.h"
 
@@ -130,6 +131,14 @@ struct gost__http {
     struct gost_buf out;
     char path[512]; /**< for policies */
 
+    /* of a forwarding service (http_reverse.c) */
+    bool reverse;                           /**< it is one: we are the origin, to the client */
+    int introduce;                          /**< PROXY protocol version for the nodes, or 0 */
+    bool fresh;                             /**< the upstream was dialed for this request */
+    const struct gost_request *request;     /**< the one that is served */
+    const struct gost_treatment *treatment; /**< the node's; or NULL */
+    char *host;                             /**< whom the upstream was chosen for */
+
     /* of the request that is served */
     uint8_t minor;
     bool is_head;                 /**< HEAD: the answer has no body */
@@ -149,6 +158,18 @@ uint64_t gost__http_read_deadline(const struct gost__http *x);
 
 /** Wait for one of: bytes from the client, bytes from upstream, room towards it; suspends. */
 int gost__http_wait(struct gost__http *x, bool client, bool up, bool up_room, uint64_t deadline);
+
+/**
+ * Serve a client of HTTP as a forwarding service whose nodes have their wishes (http_reverse.c); suspends.
+ * @param introduce  PROXY protocol version for the nodes, or 0
+ */
+int gost__http_reverse(struct gost_conn *c, const struct gost__http_settings *set, int introduce);
+
+/** Of a forwarding service: have a connection to the request's node. @return 0 or a negative code */
+int gost__http_reverse_reach(struct gost__http *x);
+
+/** The node has answered: by its treatment, has it worked? */
+void gost__http_reverse_judge(struct gost__http *x);
 
 /** Find out whom the request is for (http_where.c). @return 0 or GOST_EPROTO */
 int gost__http_where(const struct gost_http1 *head, struct gost__http_where *out);

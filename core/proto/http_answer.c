@@ -94,6 +94,8 @@ int gost__http_answer(struct gost__http *x, size_t head_len)
     body.strip = body.framing == GOST_HTTP1_CHUNKED && x->minor == 0;
     bool keep = keeps_upstream(x, &body), changes = x->head.status == 101;
     x->again = x->again && !x->aborted && !body.strip && body.framing != GOST_HTTP1_UNTIL_CLOSE;
+    if (x->reverse)
+        gost__http_reverse_judge(x);
     gost_buf_consume(&x->out, x->out.len);
     int rc = gost__http_put_answer(x, &body, !x->again);
     gost__http_take(&x->up, head_len);

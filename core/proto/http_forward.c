@@ -59,6 +59,8 @@ static bool is_self(struct gost__http *x)
 static int reach(struct gost__http *x, const struct gost_request *request, bool relative)
 {
     const struct gost_conn_ops *ops = x->c->ops;
+    if (x->reverse)
+        return gost__http_reverse_reach(x);
     x->reused = false;
     if (fits(x, &request->addr)) {
         int allowed = ops->allow ? ops->allow(x->c, request) : 0;
@@ -159,7 +161,7 @@ static void remember(struct gost__http *x, const struct gost__http_where *w)
                  gost_http1_find(h, "Upgrade", 0) >= 0 &&
                  /* HTTP/2 in clear would carry requests past the checks that each gets here */
                  !gost_http1_has_token(h, "Upgrade", "h2c");
-    x->again = gost_http1_keepalive(h);
+    x->again = gost_http1_keepalive(h) && (!x->reverse || x->set->keepalive);
     x->answered = x->aborted = x->broke_off = false;
     x->rest = NULL;
     x->unsent = 0;
@@ -202,7 +204,7 @@ int gost__http_forward(struct gost__http *x, const struct gost__http_where *w)
     if (x->head.coded && !x->head.chunked) /* RFC 9112 section 6.3: nobody can tell where it ends */
         return gost__http_refuse(x, 400, NULL,
                                  gost_fail(GOST_EPROTO, "a transfer coding without an end"));
-    if (relative && gost__http_is_loop(&x->head))
+    if (relative && !x->reverse && gost__http_is_loop(&x->head))
         return gost__http_refuse(x, 508, NULL,
                                  gost_fail(GOST_EDENIED, "the request runs in a circle"));
     remember(x, w);

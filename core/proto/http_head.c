@@ -100,15 +100,29 @@ static bool is_hop_field(struct gost_slice name)
            has_prefix(name, "Proxy-");
 }
 
-/* Copy the fields that go on. `drop` names more to leave out. */
-static bool put_fields(struct gost_buf *b, const struct gost_http1 *h, const char *const *drop)
+/* Copy the fields that go on. `drop` names more to leave out, as do those that `set` replaces. */
+static bool put_fields(struct gost_buf *b, const struct gost_http1 *h, const char *const *drop,
+                       const struct gost_strings *set)
 {
     bool lists = lists_fields(h);
     for (size_t i = 0; i < h->count; i++) {
         struct gost_slice name = gost_http1_name(h, i);
-        if (is_hop_field(name) || one_of(name, drop) || (lists && is_listed(h, name)))
+        if (is_hop_field(name) || one_of(name, drop) || (lists && is_listed(h, name)) ||
+            (set && gost_treatment_header(set, name)))
             continue;
         if (!put_field(b, name, gost_http1_value(h, i)))
+            return false;
+    }
+    return true;
+}
+
+/* What a node's treatment sets. `empty`: fields without a value, too, instead of leaving them out. */
+static bool put_set(struct gost_buf *b, const struct gost_strings *set, bool empty)
+{
+    for (size_t i = 0; set && i + 1 < set->count; i += 2) {
+        bool is_host = strcasecmp(set->item[i], "Host") == 0;
+        if (!is_host && (empty || *set->item[i + 1]) &&
+            !put_field(b, gost_slice(set->item[i]), gost_slice(set->item[i + 1])))
             return false;
     }
     return true;
@@ -134,6 +148,23 @@ static bool put_host(struct gost_buf *b, const struct gost_addr *addr)
     return put_field(b, gost_slice("Host"), host);
 }
 
+/* The host that a node is to see: its own wish, else what the client said. */
+static bool put_node_host(struct gost__http *x, const struct gost__http_where *w)
+{
+    const struct gost_treatment *t = x->treatment;
+    const char *wish = t ? t->s->host : NULL;
+    struct gost_slice said = gost_http1_get(&x->head, "Host");
+    if (t && !(wish && *wish))
+        wish = gost_treatment_header(&t->s->request_header, gost_slice("Host"));
+    if (wish && *wish)
+        said = gost_slice(wish);
+    else if (!w->relative)
+        return put_host(&x->out, &w->addr);
+    else if (!said.p)
+        said = gost_slice(x->c->target ? x->c->target : "");
+    return put_field(&x->out, gost_slice("Host"), said);
+}
+
 static bool put_request_line(struct gost_buf *b, const struct gost_http1 *h, struct gost_slice path)
 {
     bool rooted = path.n > 0 && (path.p[0] == '/' || gost_slice_is(path, "*"));
@@ -145,9 +176,11 @@ int gost__http_put_request(struct gost__http *x, const struct gost__http_where *
 {
     static const char *const host[] = {"Host", NULL};
     struct gost_buf *b = &x->out;
-    bool ok = put_request_line(b, &x->head, w->path) && put_host(b, &w->addr) &&
-              put_fields(b, &x->head, host);
-    if (w->relative)
+    const struct gost_strings *set = x->treatment ? &x->treatment->s->request_header : NULL;
+    bool ok = put_request_line(b, &x->head, w->path) &&
+              (x->reverse ? put_node_host(x, w) : put_host(b, &w->addr)) &&
+              put_fields(b, &x->head, host, set) && put_set(b, set, false);
+    if (w->relative && !x->reverse)
         ok = ok && put_field(b, gost_slice("Via"), gost_slice(own_mark()));
     if (x->upgrade)
         ok = ok && put_upgrade(b, &x->head);
@@ -162,10 +195,12 @@ int gost__http_put_answer(struct gost__http *x, const struct gost__http_body *bo
     static const char *const coding[] = {"Transfer-Encoding", "Trailer", NULL};
     struct gost_buf *b = &x->out;
     const struct gost_http1 *h = &x->head;
+    const struct gost_strings *set =
+        x->treatment && h->status >= 200 ? &x->treatment->s->response_header : NULL;
     char line[32];
     snprintf(line, sizeof(line), "HTTP/1.%d %d ", x->minor > 0 ? 1 : 0, h->status);
     bool ok = put_text(b, line) && put(b, h->reason) && put_text(b, "\r\n") &&
-              put_fields(b, h, body->strip ? coding : none);
+              put_fields(b, h, body->strip ? coding : none, set) && put_set(b, set, true);
     if (h->status == 101)
         ok = ok && put_upgrade(b, h);
     else if (h->status >= 200 && close)

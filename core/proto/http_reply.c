@@ -29,7 +29,7 @@ int gost__http_refuse(struct gost__http *x, int status, const char *extra, int r
     struct gost_buf b;
     gost_buf_create(&b, GOST__HTTP_READ_MAX);
     gost_buf_printf(&b, "HTTP/1.1 %d %s\r\n", status, gost_http1_reason(status));
-    if (status != 407)
+    if (status != 407 && x->set->agent)
         gost_buf_printf(&b, "Proxy-Agent: %s\r\n", x->set->agent);
     for (size_t i = 0; i + 1 < x->set->header.count; i += 2)
         gost_buf_printf(&b, "%s: %s\r\n", x->set->header.item[i], x->set->header.item[i + 1]);

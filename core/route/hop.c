@@ -67,6 +67,9 @@ int gost_hop_add(struct gost_hop *h, struct gost_node *n)
         return gost_fail_code(GOST_ENOMEM);
     h->node = grown;
     h->node[h->count++] = gost_node_ref(n);
+    h->treats |= n->treatment || (n->hop && n->hop->treats);
+    h->rules |= n->rule || n->filter_host || n->filter_protocol || n->filter_path ||
+                n->bypass_count > 0 || (n->hop && n->hop->rules);
     return 0;
 }
 

@@ -21,7 +21,9 @@ struct gost_hop {
     int64_t fail_timeout;             /**< milliseconds; 0: ten seconds */
     struct gost_bypass **bypass; /**< owned references: destinations that skip this hop and later ones */
     size_t bypass_count;
-    bool group; /**< the nodes are members, of which the service's select hook is not told */
+    bool treats; /**< some node treats HTTP */
+    bool rules;  /**< some nodes are for certain requests only */
+    bool group;  /**< the nodes are members, of which the service's select hook is not told */
     /**
      * A script chooses instead of the strategy; NULL: none. May suspend.
      * @param candidates  the nodes that fit and have not failed

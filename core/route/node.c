@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/route/hop.h"
 #include "core/runtime/shared.h"
+#include "core/transport/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,9 @@ void gost_node_unref(struct gost_node *n)
     free(n->bypass);
     gost_hosts_unref(n->hosts);
     gost_resolver_unref(n->resolver);
+    gost_treatment_delete(n->treatment);
+    gost_tls_context_unref(n->tls);
+    free(n->tls_name);
     gost_chain_unref(n->chain);
     gost_hop_unref(n->hop);
     gost_connector_delete(n->connector);

@@ -12,6 +12,7 @@
 #include "core/policy/hosts.h"
 #include "core/policy/rule.h"
 #include "core/proto/connector.h"
+#include "core/proto/treatment.h"
 #include "core/transport/transport.h"
 
 struct gost_chain;
@@ -42,9 +43,12 @@ struct gost_node {
     char *filter_host;              /**< only for this host (".x": and below), or NULL */
     char *filter_protocol;          /**< only for this protocol, or NULL */
     char *filter_path;              /**< only for paths with this prefix, or NULL */
-    struct gost_chain *chain;       /**< owned reference: a member of a group of chains; or NULL */
-    struct gost_hop *hop;           /**< owned reference: a member of a group of hops; or NULL */
-    void *script;                   /**< for the bindings */
+    struct gost_treatment *treatment; /**< owned: of a target, what is done to HTTP; or NULL */
+    struct gost_tls_context *tls;     /**< owned reference: TLS is spoken to this target; or NULL */
+    char *tls_name;                   /**< for TLS; NULL: its host */
+    struct gost_chain *chain; /**< owned reference: a member of a group of chains; or NULL */
+    struct gost_hop *hop;     /**< owned reference: a member of a group of hops; or NULL */
+    void *script;             /**< for the bindings */
     void (*script_drop)(struct gost_node *n);
 };
 

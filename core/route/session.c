@@ -129,6 +129,8 @@ static void session_free(struct gost_session *s)
     free(c->client_id);
     free(c->target);
     free(c->route);
+    gost_node_unref(s->target);
+    gost_hop_unref(s->target_hop);
     gost_service_unref(s->service);
     free(s);
 }

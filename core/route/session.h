@@ -25,6 +25,8 @@ struct gost_session {
     struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
     struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
     uint64_t in, out;                  /**< bytes that handlers moved themselves */
+    struct gost_node *target;          /**< of the last forward, with a reference; or NULL */
+    struct gost_hop *target_hop;       /**< that it was chosen from; likewise */
     uint32_t served_as;                /**< nesting of serve_as */
     uint32_t helpers;                  /**< other fibers that work for it; it outlives them */
     void *script;                      /**< the Lua object, while one exists */

@@ -1,8 +1,11 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/net/io.h"
 #include "core/net/udp.h"
 #include "core/proto/forward_look.h"
+#include "core/proto/handshake.h"
 #include "core/route/session.h"
+#include "core/transport/tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -271,10 +274,47 @@ static void target_failed(struct gost_conn *c, struct target *t)
         gost_node_failed(t->member, gost_session_of(c)->service->forwarder->max_fails);
 }
 
+/* What a target is told, and how, before it hears of the client. */
+static int begin(struct gost_conn *c, const struct gost_request *r, const struct gost_node *n,
+                 struct gost_stream **io)
+{
+    uint64_t deadline = gost_deadline_in(GOST_DIAL_TIMEOUT);
+    int rc = r->introduce > 0 ? gost__introduce(c, *io, r->introduce) : 0;
+    if (rc != 0 || !n->tls)
+        return rc;
+    rc = gost_tls_client(n->tls, n->tls_name ? n->tls_name : r->addr.host, io);
+    return rc == 0 ? gost_io_open(*io, deadline) : rc;
+}
+
+/* Is this a client that the target may have? */
+static int check_target(const struct gost_request *r, const struct gost_node *n, bool packet)
+{
+    if (packet && n->tls)
+        return gost_fail(GOST_ECONFIG, "TLS towards a target of datagrams");
+    if (n->treatment && n->treatment->asks && !r->head)
+        return gost_fail(GOST_EDENIED, "the node asks HTTP clients for credentials, this is none");
+    return 0;
+}
+
+static void remember_target(struct gost_conn *c, const struct target *t)
+{
+    struct gost_session *s = gost_session_of(c);
+    gost_node_ref(t->node);
+    gost_hop_ref(t->hop);
+    gost_node_unref(s->target);
+    gost_hop_unref(s->target_hop);
+    s->target = t->node;
+    s->target_hop = t->hop;
+    c->treatment = t->node->treatment;
+}
+
 static int forward_to(struct gost_conn *c, struct gost_request *r, struct target *t,
                       const struct end *up)
 {
-    int rc = aim(r, t->node);
+    bool blamed = false;
+    int rc = check_target(r, t->node, up->packet);
+    if (rc == 0)
+        rc = aim(r, t->node);
     if (rc != 0)
         return rc;
     if ((up->packet != NULL) != (r->network == GOST_UDP))
@@ -282,8 +322,19 @@ static int forward_to(struct gost_conn *c, struct gost_request *r, struct target
                        gost_network_name(r->network));
     else
         rc = dial_request(c, r, up);
+    if (rc == 0 && up->stream && (rc = begin(c, r, t->node, up->stream)) != 0) {
+        gost_stream_close(*up->stream);
+        *up->stream = NULL;
+        blamed = rc != GOST_ECANCELED;
+    }
+    if (rc == 0)
+        remember_target(c, t);
+    if (rc == 0 && t->node->treatment && t->node->treatment->judges)
+        return 0; /* its answers will tell */
     if (rc == 0)
         target_worked(t);
+    else if (blamed)
+        target_failed(c, t);
     else if (c->route ? rc == GOST_EUPSTREAM : rc != GOST_EDENIED && rc != GOST_ECANCELED)
         target_failed(c, t); /* a failure in the chain is not its fault */
     return rc;
@@ -306,6 +357,21 @@ static int forward(struct gost_conn *c, const struct gost_request *request, cons
     target_free(&t);
     free(r);
     return rc;
+}
+
+static unsigned op_forward_traits(struct gost_conn *c)
+{
+    const struct gost_hop *h = gost_session_of(c)->service->forwarder;
+    return h ? (h->treats ? GOST_FORWARD_TREATS : 0) | (h->rules ? GOST_FORWARD_RULES : 0) : 0;
+}
+
+static void op_forward_judge(struct gost_conn *c, bool worked)
+{
+    struct gost_session *s = gost_session_of(c);
+    if (s->target && worked)
+        gost_node_worked(s->target);
+    else if (s->target)
+        gost_node_failed(s->target, s->target_hop->max_fails);
 }
 
 static int op_forward(struct gost_conn *c, const struct gost_request *request,
@@ -474,6 +540,8 @@ const struct gost_conn_ops gost__session_ops = {
     .associate = op_associate,
     .lead = op_lead,
     .has_forwarder = op_has_forwarder,
+    .forward_traits = op_forward_traits,
+    .forward_judge = op_forward_judge,
     .relay = op_relay,
     .relay_packet = op_relay_packet,
     .serve_as = op_serve_as,

@@ -202,6 +202,34 @@ local function set_conditions(made, node)
   return made
 end
 
+---TLS fine points lie one level deeper in files than in the core's table.
+local function flat_tls(tls)
+  if not tls then return nil end
+  local flat = {}
+  for key, value in pairs(tls) do
+    if key ~= "options" then flat[key] = value end
+  end
+  for key, value in pairs(tls.options or {}) do flat["options." .. key] = value end
+  return flat
+end
+
+---What a target does to HTTP, in the core's words. Older names count where the newer ones are absent.
+local function treatment(node)
+  local http = node.http
+  local auth = http and http.auth or node.auth
+  if not http and not auth then return nil end
+  http = http or {}
+  local rewrite = {}
+  for _, rule in ipairs(http.rewriteURL or http.rewrite or {}) do
+    rewrite[#rewrite + 1] = rule.match or ""
+    rewrite[#rewrite + 1] = rule.replacement or ""
+  end
+  return {
+    host = http.host, requestHeader = http.requestHeader or http.header, responseHeader = http.responseHeader,
+    rewrite = rewrite, failCodes = http.failCodes, username = auth and auth.username, password = auth and auth.password,
+  }
+end
+
 ---@param node table
 ---@param hop table      the definition it stands in
 ---@param scope string
@@ -220,6 +248,7 @@ function Builder:node(node, hop, scope)
     bypasses = self:bypasses(node),
     hosts = hosts and self:get("hosts", hosts, make_hosts),
     resolver = resolver and self:get("resolvers", resolver, make_resolver),
+    http = treatment(node), tls = flat_tls(node.tls),
   }, node))
 end
 

@@ -22,12 +22,13 @@ return {
 
   -- forwarding
   "chainEntry.probe", "hopEntry.probe",
-  "forwardNode.http", "forwardNode.tls", "forwardNode.probe", "forwardNode.auth",
+  "forwardNode.probe",
+  "nodeHTTP.rewriteBody", "nodeHTTP.rewriteRequestBody", "nodeHTTP.rewriteResponseBody",
   "matcher.bodySize",
 
   -- chains
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
-  "node.probe", "node.http", "node.tls", "node.network",
+  "node.probe", "node.network",
   "connector.tls", "dialer.auth", "selector.maxLatency",
   "selector.strategy=parallel", "selector.strategy=lowestlatency", "selector.strategy=lowest", "selector.strategy=ll",
   "metadata.hop.netns",

@@ -7,6 +7,7 @@
 #define GOST_SPEC_PROTO_FAKE_H
 
 #include "core/proto/handler.h"
+#include "core/proto/handshake.h"
 #include "core/registry.h"
 #include "spec/c/net_support.h"
 
@@ -80,7 +81,8 @@ static int fake_allow(struct gost_conn *c, const struct gost_request *r)
 static int fake_forward(struct gost_conn *c, const struct gost_request *r, struct gost_stream **up)
 {
     fake_of(c)->forwards++;
-    return fake_dial(c, r, up);
+    int rc = fake_dial(c, r, up);
+    return rc == 0 && r->introduce > 0 ? gost__introduce(c, *up, r->introduce) : rc;
 }
 
 static bool fake_has_forwarder(struct gost_conn *c)

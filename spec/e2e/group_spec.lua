@@ -85,7 +85,8 @@ describe("A group", function()
 
   it("has matchers, which see the target as it was named; what fits none is refused", function()
     local gost = front({ nodes[1].ports[1], nodes[2].ports[1] },
-      "{chains: [{chain: chain-1, matcher: {rule: Host(`one.test`)}}, {chain: chain-2, matcher: {rule: Host(`localhost`)}}]}")
+      "{chains: [{chain: chain-1, matcher: {rule: Host(`one.test`)}}, "
+        .. "{chain: chain-2, matcher: {rule: Host(`localhost`)}}]}")
     local mark = gost:mark()
     assert.equal("hello\n", get(gost, ("http://localhost:%d/hello"):format(origin.ports.http)).body)
     assert.equal("2", (gost:wait_log('"route":"n(%d)@', 10, mark)))
