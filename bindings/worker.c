@@ -4,6 +4,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/net/far.h"
 #include "core/net/linger.h"
 #include "core/net/packet.h"
 #include "core/net/pipe.h"
@@ -11,7 +12,7 @@
 #include "core/route/service.h"
 #include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
-#include "core/runtime/mailbox.h"
+#include "core/runtime/workers.h"
 #include "core/transport/mux.h"
 
 #include <lualib.h>
@@ -22,34 +23,23 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256, UNWIND_TURNS = 1000, UNWIND_STEP_MS = 10 };
+enum { WORKERS_MAX = GOST_WORKERS_MAX, UNWIND_TURNS = 1000, UNWIND_STEP_MS = 10 };
 
 struct worker {
     int id;
     pthread_t thread;
     struct gost_loop *loop;
-    struct gost_mailbox mailbox;
     lua_State *L;
     char *entry;       /* Lua module whose function runs on it */
     _Atomic int state; /* 0 starting, 1 running, 2 ended */
-    bool reachable;    /* its mailbox takes messages; under mailboxes_lock */
 };
 
 static struct worker workers[WORKERS_MAX];
 static _Atomic int worker_count = 1; /* the first is the thread that started */
 static _Thread_local struct worker *self;
-/* Held while posting: between a message and its bell the receiver may read the one and end. */
-static pthread_mutex_t mailboxes_lock = PTHREAD_MUTEX_INITIALIZER;
 static char lua_dir[4096];
 
 void gostL__close_signals(void);
-
-static void set_reachable(bool yes)
-{
-    pthread_mutex_lock(&mailboxes_lock);
-    self->reachable = yes;
-    pthread_mutex_unlock(&mailboxes_lock);
-}
 
 int gostL_worker_enter(lua_State *L)
 {
@@ -69,10 +59,14 @@ int gostL_worker_enter(lua_State *L)
         self = &workers[0];
     self->L = L;
     self->loop = l;
-    rc = gost_mailbox_create(&self->mailbox);
-    set_reachable(rc == 0);
+    rc = gost_worker_open(self->id);
     atomic_store(&self->state, 1);
     return rc;
+}
+
+static bool is_busy(void)
+{
+    return gost_session_count() > 0 || gost_fiber_count() > 0 || gost_far_count() > 0;
 }
 
 void gostL_worker_leave(void)
@@ -82,16 +76,17 @@ void gostL_worker_leave(void)
         return;
     gost_session_kill_all();
     gost_fiber_cancel_all();
-    for (int i = 0; i < UNWIND_TURNS && (gost_session_count() > 0 || gost_fiber_count() > 0); i++) {
+    gost_far_stop_all();
+    for (int i = 0; i < UNWIND_TURNS && is_busy(); i++) {
         gost_loop_step(l, UNWIND_STEP_MS);
         gost_fiber_cancel_all(); /* those that were born meanwhile */
+        gost_far_stop_all();
     }
     gostL__close_signals();
     gost_mux_cleanup();
     gost_linger_cleanup();
     gost_resolve_cleanup();
-    set_reachable(false);
-    gost_mailbox_destroy(&self->mailbox);
+    gost_worker_close();
     for (int i = 0; i < 3; i++)
         gost_loop_step(l, 0);
 }
@@ -241,12 +236,7 @@ static int l_tell(lua_State *L)
     c->base.fn = on_command;
     c->len = n;
     memcpy(c->text, text, n + 1);
-    pthread_mutex_lock(&mailboxes_lock);
-    bool reachable = workers[id].reachable;
-    if (reachable)
-        gost_mailbox_post(&workers[id].mailbox, &c->base);
-    pthread_mutex_unlock(&mailboxes_lock);
-    if (!reachable)
+    if (!gost_worker_post((int)id, &c->base))
         free(c);
     return 0;
 }

@@ -67,7 +67,7 @@ static enum outcome abandon(struct gost_pump *p, struct gost_flow *f, int rc)
 
 static void moved(struct gost_pump *p, struct gost_flow *f, size_t n)
 {
-    f->bytes += n;
+    __atomic_store_n(&f->bytes, f->bytes + n, __ATOMIC_RELAXED);
     p->last = gost_now();
 }
 

@@ -29,8 +29,14 @@ struct gost_flow {
     bool eof;       /**< the source ended */
     bool shut;      /**< and the destination was told */
     bool running;   /**< inside its step */
-    uint64_t bytes; /**< moved so far, counted when the destination took them */
+    uint64_t bytes; /**< moved so far, counted when the destination took them: gost_flow_bytes */
 };
+
+/** Bytes that a direction has moved so far; other threads may ask as well. */
+static inline uint64_t gost_flow_bytes(const struct gost_flow *f)
+{
+    return __atomic_load_n(&f->bytes, __ATOMIC_RELAXED);
+}
 
 /** What governs a pump; shared by many, must outlive them. All zero: no limits. */
 struct gost_pump_rules {

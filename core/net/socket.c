@@ -14,6 +14,7 @@ struct socket_stream {
     struct gost_stream base;
     struct gost_watch watch;
     struct gost_waker *waker[2]; /* by enum gost_side */
+    int parked;                  /* the descriptor, while no loop has it; else -1 */
 };
 
 static struct socket_stream *self_of(struct gost_stream *s)
@@ -117,7 +118,28 @@ static void socket_destroy(struct gost_stream *base)
 {
     struct socket_stream *s = self_of(base);
     gost_watch_stop(&s->watch, true);
+    if (s->parked >= 0)
+        close(s->parked);
     free(s);
+}
+
+static void socket_detach(struct gost_stream *base)
+{
+    struct socket_stream *s = self_of(base);
+    s->parked = s->watch.fd;
+    gost_watch_stop(&s->watch, false);
+    s->watch.ready = 0; /* a layer's last words are not sent meanwhile */
+}
+
+static int socket_attach(struct gost_stream *base)
+{
+    struct socket_stream *s = self_of(base);
+    int rc = gost_watch_start(&s->watch, s->parked, socket_ready);
+    if (rc != 0)
+        return rc;
+    s->parked = -1;
+    s->watch.ready = GOST_WRITABLE; /* what there is to read announces itself to a new watch */
+    return 0;
 }
 
 static const struct gost_stream_ops socket_ops = {
@@ -130,6 +152,9 @@ static const struct gost_stream_ops socket_ops = {
     .set_waker = socket_set_waker,
     .query = socket_query,
     .destroy = socket_destroy,
+    .movable = true,
+    .detach = socket_detach,
+    .attach = socket_attach,
 };
 
 bool gost_stream_is_socket(const struct gost_stream *s)
@@ -153,6 +178,7 @@ int gost_socket_wrap(int fd, struct gost_stream **out)
         return gost_fail_code(GOST_ENOMEM);
     }
     gost_stream_create(&s->base, &socket_ops, NULL);
+    s->parked = -1;
     int rc = gost_watch_start(&s->watch, fd, socket_ready);
     if (rc != 0) {
         close(fd);

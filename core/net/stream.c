@@ -98,6 +98,28 @@ int gost_stream_unread(struct gost_stream *s, const void *p, size_t n)
     return 0;
 }
 
+bool gost_stream_is_movable(const struct gost_stream *s)
+{
+    while (s && s->ops->movable)
+        s = s->next;
+    return !s;
+}
+
+void gost_stream_detach(struct gost_stream *s)
+{
+    for (; s; s = s->next)
+        if (s->ops->detach)
+            s->ops->detach(s);
+}
+
+int gost_stream_attach(struct gost_stream *s)
+{
+    int rc = 0;
+    for (; s && rc == 0; s = s->next)
+        rc = s->ops->attach ? s->ops->attach(s) : 0;
+    return rc == 0 ? 0 : gost_fail_code(rc);
+}
+
 void gost_stream_close(struct gost_stream *s)
 {
     while (s) {

@@ -71,6 +71,13 @@ struct gost_stream_ops {
     int (*query)(struct gost_stream *s, enum gost_query what, void *out);
     /** Free this layer only, sending at most what can be sent at once; the walker frees the rest. */
     void (*destroy)(struct gost_stream *s);
+    /**
+     * This layer may be used by another thread from some moment on; with ties to the loop it has the
+     * two that follow. See gost_stream_detach.
+     */
+    bool movable;
+    void (*detach)(struct gost_stream *s); /**< untie; only attach and destroy may follow */
+    int (*attach)(struct gost_stream *s);  /**< tie to this thread's loop. @return 0 or a code */
 };
 
 struct gost_stream {
@@ -97,6 +104,18 @@ int gost_stream_query(struct gost_stream *s, enum gost_query what, void *out);
  * @return 0, or GOST_ENOMEM
  */
 int gost_stream_unread(struct gost_stream *s, const void *p, size_t n);
+
+/** Can the stream, with all below it, go over to another thread? */
+bool gost_stream_is_movable(const struct gost_stream *s);
+
+/**
+ * Untie a movable stream, on which nobody waits, from this thread. After a hand-over that orders
+ * memory (a mailbox), another one calls gost_stream_attach; either may close it in between.
+ */
+void gost_stream_detach(struct gost_stream *s);
+
+/** @return 0 or a negative code: it is detached as before, and can only be closed */
+int gost_stream_attach(struct gost_stream *s);
 
 /** Close and free the stream with all below it, at once. NULL is fine. */
 void gost_stream_close(struct gost_stream *s);

@@ -9,10 +9,12 @@
 
 #include "core/base/addr.h"
 #include "core/base/log.h"
+#include "core/base/sd_record.h"
 #include "core/net/packet.h"
 
-struct gost_http1;
 struct gost_treatment;
+struct gost_http1;
+struct gost_far; /* net/far.h */
 
 enum gost_network { GOST_TCP, GOST_UDP, GOST_UNIX };
 
@@ -98,6 +100,15 @@ struct gost_conn_ops {
     unsigned (*forward_traits)(struct gost_conn *c);
     /** How the node of the last `forward` did, where its treatment judges by answers. */
     void (*forward_judge)(struct gost_conn *c, bool worked);
+    /**
+     * Tell the service's discovery of a client that carries a tunnel; suspends, but not to deregister,
+     * which is seen to behind our back. NULL: there is none.
+     * @return 0, GOST_ENOTSUP (no diag) when the service has none, or another negative code with diag
+     */
+    int (*sd_tell)(struct gost_conn *c, enum gost_sd_word word, const struct gost_sd_record *r);
+    /** Ask it which hosts carry a tunnel; suspends. @return how many, or as sd_tell */
+    int (*sd_find)(struct gost_conn *c, const uint8_t *tunnel, struct gost_sd_record *out,
+                   size_t max);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**
@@ -106,6 +117,17 @@ struct gost_conn_ops {
      * @return 0 (always: both streams are gone from here)
      */
     int (*relay)(struct gost_conn *c, struct gost_stream **up);
+    /**
+     * May the client's stream go over to another worker? Not while something here has to see its
+     * bytes. NULL: no.
+     */
+    bool (*is_movable)(struct gost_conn *c);
+    /**
+     * Like relay, at the worker that has the way; for a movable client.
+     * @param far  set to NULL on success
+     * @return 0, or GOST_ENONODE (the client can only be closed then)
+     */
+    int (*relay_far)(struct gost_conn *c, struct gost_far **far);
     /**
      * The same for datagrams: c->packet and `*up` go to the packet pump.
      * @param once  end as soon as every datagram of the client has its answer

@@ -1,46 +1,54 @@
-#include "core/proto/tunnel.h"
+#include "core/proto/tunnel_int.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/list.h"
 #include "core/base/map.h"
+#include "core/runtime/workers.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { ATTEMPTS = 3, ANNOUNCEMENT_MAX = 640 };
+enum { TTL_MIN_MS = 1000 };
+
+/* Held while looking at anything that workers share: all that is below, save a connector's own. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct gost_list all = {&all, &all}; /* struct gost_tunnels */
 
 struct gost_tunnels {
-    struct gost_list link; /* in the thread's list */
+    struct gost_list link;
     size_t refs;
     char *name;
     struct gost_map by_id; /* UUID -> struct tunnel */
+    uint8_t node[GOST_UUID_BYTES];
+    char address[GOST_HOSTPORT_MAX]; /* where other hosts reach this one, as configured */
 };
 
 /* Lives as long as it has connectors. */
 struct tunnel {
     struct gost_list connectors;
     size_t count;
+    char *owner; /* of the first; NULL: all may share */
 };
 
 /* On its fiber's account: gost_tunnels_carry. */
 struct connector {
     struct gost_list link;
+    struct gost_relay_id id;
+    int worker;
+    bool alive; /* its session is */
+    /* its worker's alone */
     struct gost_mux *mux; /* NULL once the connection is lost */
     struct gost_fiber *fiber;
-    struct gost_relay_id id;
     int rc; /* why it was lost */
 };
 
-static _Thread_local struct gost_list all;
-
 static struct gost_tunnels *find(const char *name)
 {
-    if (!all.next)
-        gost_list_create(&all);
     gost_list_each_safe(link, &all)
     {
         struct gost_tunnels *t = gost_container_of(link, struct gost_tunnels, link);
@@ -50,36 +58,79 @@ static struct gost_tunnels *find(const char *name)
     return NULL;
 }
 
-struct gost_tunnels *gost_tunnels_take(const char *name)
+static struct gost_tunnels *make(const char *name)
 {
-    struct gost_tunnels *t = find(name);
-    if (t) {
-        t->refs++;
-        return t;
-    }
-    t = calloc(1, sizeof(*t));
+    struct gost_tunnels *t = calloc(1, sizeof(*t));
     char *copy = strdup(name);
     if (!t || !copy) {
         free(t);
         free(copy);
         return NULL;
     }
-    t->refs = 1;
     t->name = copy;
+    gost_uuid_random(t->node);
     gost_map_create(&t->by_id);
     gost_list_add(&all, &t->link);
     return t;
 }
 
+struct gost_tunnels *gost_tunnels_take(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    struct gost_tunnels *t = find(name);
+    if (!t)
+        t = make(name);
+    if (t)
+        t->refs++;
+    pthread_mutex_unlock(&lock);
+    return t;
+}
+
+struct gost_tunnels *gost__tunnels_ref(struct gost_tunnels *t)
+{
+    pthread_mutex_lock(&lock);
+    t->refs++;
+    pthread_mutex_unlock(&lock);
+    return t;
+}
+
 void gost_tunnels_give(struct gost_tunnels *t)
 {
-    if (!t || --t->refs > 0)
+    if (!t)
         return;
-    gost_list_remove(&t->link);
-    gost_map_destroy(&t->by_id,
-                     free); /* it is empty: each connector holds a service, which holds us */
+    pthread_mutex_lock(&lock);
+    bool last = --t->refs == 0;
+    if (last)
+        gost_list_remove(&t->link);
+    pthread_mutex_unlock(&lock);
+    if (!last)
+        return;
+    gost_map_destroy(&t->by_id, free); /* empty: each connector holds a service, which holds us */
     free(t->name);
     free(t);
+}
+
+const uint8_t *gost__tunnels_node(const struct gost_tunnels *t)
+{
+    return t->node;
+}
+
+int gost__tunnels_set_address(struct gost_tunnels *t, const char *address)
+{
+    if (strlen(address) >= sizeof(t->address))
+        return gost_fail(GOST_ECONFIG, "\"%.64s…\" is no address", address);
+    pthread_mutex_lock(&lock);
+    strcpy(t->address, address);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+char *gost__tunnels_address(struct gost_tunnels *t, char *out)
+{
+    pthread_mutex_lock(&lock);
+    strcpy(out, t->address);
+    pthread_mutex_unlock(&lock);
+    return out;
 }
 
 static struct tunnel *look_up(const struct gost_tunnels *t, const uint8_t *id)
@@ -87,39 +138,103 @@ static struct tunnel *look_up(const struct gost_tunnels *t, const uint8_t *id)
     return gost_map_get(&t->by_id, (const char *)id, GOST_UUID_BYTES);
 }
 
-/* --- carrying ------------------------------------------------------------------------------ */
-
-int gost_tunnels_room(const struct gost_tunnels *t, const uint8_t id[GOST_UUID_BYTES])
+static struct connector *look_up_connector(const struct gost_tunnels *t, const uint8_t *tunnel,
+                                           const uint8_t *id)
 {
-    const struct tunnel *tunnel = look_up(t, id);
-    return tunnel && tunnel->count >= GOST_TUNNEL_CONNECTORS_MAX
-               ? gost_fail(GOST_ELIMIT, "the tunnel has %d connectors", GOST_TUNNEL_CONNECTORS_MAX)
-               : 0;
+    struct tunnel *found = look_up(t, tunnel);
+    if (found)
+        gost_list_each_safe(link, &found->connectors)
+        {
+            struct connector *k = gost_container_of(link, struct connector, link);
+            if (memcmp(k->id.uuid, id, GOST_UUID_BYTES) == 0)
+                return k;
+        }
+    return NULL;
 }
 
-static int enter(struct gost_tunnels *t, const uint8_t *id, struct connector *k)
+bool gost__tunnels_has(struct gost_tunnels *t, const uint8_t *tunnel, const uint8_t *connector)
 {
-    struct tunnel *tunnel = look_up(t, id);
-    if (!tunnel) {
-        tunnel = calloc(1, sizeof(*tunnel));
-        if (!tunnel ||
-            gost_map_set(&t->by_id, (const char *)id, GOST_UUID_BYTES, tunnel, NULL) != 0) {
-            free(tunnel);
-            return gost_fail_code(GOST_ENOMEM);
-        }
-        gost_list_create(&tunnel->connectors);
-    }
-    gost_list_add(&tunnel->connectors, &k->link);
-    tunnel->count++;
+    pthread_mutex_lock(&lock);
+    bool has = look_up_connector(t, tunnel, connector) != NULL;
+    pthread_mutex_unlock(&lock);
+    return has;
+}
+
+/* --- carrying ------------------------------------------------------------------------------ */
+
+static bool is_same_owner(const struct tunnel *t, const char *owner)
+{
+    return t->owner && owner ? strcmp(t->owner, owner) == 0 : t->owner == owner;
+}
+
+/* Under the lock. */
+static int admit(const struct tunnel *t, const char *owner)
+{
+    if (t && !is_same_owner(t, owner))
+        return gost_fail(GOST_EDENIED, "the tunnel is another client's");
+    if (t && t->count >= GOST_TUNNEL_CONNECTORS_MAX)
+        return gost_fail(GOST_ELIMIT, "the tunnel has %d connectors", GOST_TUNNEL_CONNECTORS_MAX);
     return 0;
+}
+
+int gost_tunnels_admit(struct gost_tunnels *t, const struct gost_tunnel_connector *who)
+{
+    pthread_mutex_lock(&lock);
+    int rc = admit(look_up(t, who->tunnel), who->owner);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+static struct tunnel *tunnel_new(struct gost_tunnels *t, const struct gost_tunnel_connector *who)
+{
+    struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+    char *owner = who->owner ? strdup(who->owner) : NULL;
+    if (!tunnel || (who->owner && !owner) ||
+        gost_map_set(&t->by_id, (const char *)who->tunnel, GOST_UUID_BYTES, tunnel, NULL) != 0) {
+        free(tunnel);
+        free(owner);
+        return NULL;
+    }
+    tunnel->owner = owner;
+    gost_list_create(&tunnel->connectors);
+    return tunnel;
+}
+
+static int enter(struct gost_tunnels *t, const struct gost_tunnel_connector *who,
+                 struct connector *k)
+{
+    pthread_mutex_lock(&lock);
+    struct tunnel *tunnel = look_up(t, who->tunnel);
+    int rc = admit(tunnel, who->owner);
+    if (rc == 0 && !tunnel && !(tunnel = tunnel_new(t, who)))
+        rc = gost_fail_code(GOST_ENOMEM);
+    if (rc == 0) {
+        k->alive = true;
+        gost_list_add(&tunnel->connectors, &k->link);
+        tunnel->count++;
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
 }
 
 static void leave(struct gost_tunnels *t, const uint8_t *id, struct connector *k)
 {
+    pthread_mutex_lock(&lock);
     struct tunnel *tunnel = look_up(t, id);
     gost_list_remove(&k->link);
-    if (--tunnel->count == 0)
-        free(gost_map_del(&t->by_id, (const char *)id, GOST_UUID_BYTES));
+    if (--tunnel->count == 0) {
+        gost_map_del(&t->by_id, (const char *)id, GOST_UUID_BYTES);
+        free(tunnel->owner);
+        free(tunnel);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void mark_dead(struct connector *k)
+{
+    pthread_mutex_lock(&lock);
+    k->alive = false;
+    pthread_mutex_unlock(&lock);
 }
 
 static void on_end(struct gost_mux *m)
@@ -128,19 +243,32 @@ static void on_end(struct gost_mux *m)
     k->rc = gost_mux_error(m);
     gost_mux_release(m);
     k->mux = NULL;
+    mark_dead(k);
     gost_fiber_wake(k->fiber);
 }
 
 /* Without on_stream: only we open streams. */
 static const struct gost_mux_events events = {.on_end = on_end};
 
-static int wait_end(struct connector *k)
+/* Until the session or the fiber is ended; meanwhile other hosts are told that it lives. */
+static int wait_end(struct gost_tunnels *t, struct gost_conn *c,
+                    const struct gost_tunnel_connector *who, struct connector *k)
 {
+    int64_t ttl = who->ttl_ms > TTL_MIN_MS ? who->ttl_ms : TTL_MIN_MS;
+    uint64_t renew = who->address[0] ? gost_deadline_in(ttl) : GOST_NEVER;
     int rc = 0;
-    while (k->mux && rc == 0)
-        rc = gost_fiber_wait(GOST_NEVER);
-    if (k->mux)
+    while (k->mux && rc == 0) {
+        rc = gost_fiber_wait(renew);
+        if (rc == GOST_ETIMEDOUT && gost_now() >= renew) {
+            gost__tunnel_tell(t, c, GOST_SD_RENEW, who);
+            renew = gost_deadline_in(ttl);
+            rc = 0;
+        }
+    }
+    if (k->mux) {
+        mark_dead(k);
         gost_mux_close(k->mux);
+    }
     k->mux = NULL;
     bool left = k->rc == GOST_EOF || k->rc == -ECONNRESET || k->rc == -EPIPE;
     return rc != 0 || left ? rc : k->rc;
@@ -153,14 +281,17 @@ int gost_tunnels_carry(struct gost_tunnels *t, struct gost_conn *c,
     if (!k)
         return gost_fail_code(GOST_ENOMEM);
     k->id = who->id;
+    k->worker = gost_worker_self();
     k->fiber = gost_fiber_self();
     int rc = gost_mux_new(&c->client, mux, true, &events, k, &k->mux);
     if (rc == 0) {
-        rc = enter(t, who->tunnel, k);
+        rc = enter(t, who, k);
         if (rc == 0) {
-            rc = wait_end(k);
+            gost__tunnel_tell(t, c, GOST_SD_REGISTER, who);
+            rc = wait_end(t, c, who, k);
             leave(t, who->tunnel, k);
-        } else {
+            gost__tunnel_tell(t, c, GOST_SD_DEREGISTER, who);
+        } else if (k->mux) {
             gost_mux_close(k->mux);
         }
     }
@@ -185,7 +316,7 @@ static bool is_udp(const struct connector *k)
 /* Of a single connector nobody asks whether it is for datagrams; so GOST has it. */
 static bool fits(const struct tunnel *t, const struct connector *k, bool udp)
 {
-    return k->mux && gost_mux_error(k->mux) == 0 && (t->count == 1 || is_udp(k) == udp);
+    return k->alive && (t->count == 1 || is_udp(k) == udp);
 }
 
 static uint32_t roll(uint32_t range)
@@ -224,55 +355,30 @@ static struct connector *choose(struct tunnel *t, bool udp)
     return NULL;
 }
 
-static size_t announcement(uint8_t *buf, size_t cap, const struct gost_tunnel_visit *v)
+bool gost__tunnels_choose(struct gost_tunnels *t, const uint8_t *tunnel, bool udp,
+                          struct gost__tunnel_choice *out)
 {
-    struct gost_relay *m = calloc(1, sizeof(*m));
-    struct gost_addr peer = {.host = "0.0.0.0"}; /* a client gives up on what is no IP address */
-    char text[GOST_HOSTPORT_MAX];
-    if (!m)
-        return 0;
-    if (v->peer->sa.sa_family == AF_INET || v->peer->sa.sa_family == AF_INET6) {
-        strcpy(peer.host, gost_sockaddr_host(v->peer, text));
-        peer.port = gost_sockaddr_port(v->peer);
+    pthread_mutex_lock(&lock);
+    struct tunnel *found = look_up(t, tunnel);
+    struct connector *k = found ? choose(found, udp) : NULL;
+    if (k) {
+        memcpy(out->id, k->id.uuid, GOST_UUID_BYTES);
+        out->worker = k->worker;
     }
-    m->code = GOST_RELAY_OK;
-    gost_relay_add_addr(m, &peer);
-    gost_relay_add_addr(m, v->host);
-    size_t n = gost_relay_encode(buf, cap, m);
-    free(m);
-    return n;
+    pthread_mutex_unlock(&lock);
+    return k != NULL;
 }
 
-static int open_on(struct connector *k, const struct gost_tunnel_visit *v, struct gost_stream **out)
+int gost__tunnels_open_on(struct gost_tunnels *t, const uint8_t *tunnel, const uint8_t *connector,
+                          struct gost_stream **out)
 {
-    uint8_t bytes[ANNOUNCEMENT_MAX];
-    int rc = gost_mux_open(k->mux, out);
-    if (rc != 0)
-        return rc;
-    size_t n = announcement(bytes, sizeof(bytes), v);
-    if (n > 0 && gost_stream_write(*out, bytes, n) == (ssize_t)n)
-        return 0;
-    gost_stream_close(*out);
-    *out = NULL;
-    return gost_fail(GOST_ELIMIT, "the tunnel's connection is congested");
-}
-
-int gost_tunnels_open(struct gost_tunnels *t, const struct gost_tunnel_visit *v,
-                      struct gost_stream **out)
-{
-    struct tunnel *tunnel = look_up(t, v->tunnel);
-    char text[GOST_UUID_TEXT];
-    int rc = GOST_ENONODE;
-    *out = NULL;
-    for (int i = 0; i < ATTEMPTS && tunnel && rc != 0; i++) {
-        struct connector *k = choose(tunnel, v->udp);
-        if (!k)
-            break;
-        rc = open_on(k, v, out);
-    }
-    if (rc == GOST_ENONODE)
-        gost_fail(rc, "nobody is connected");
-    return rc == 0 ? 0 : gost_fail_at(rc, "tunnel %s", gost_uuid_format(v->tunnel, text));
+    pthread_mutex_lock(&lock);
+    struct connector *k = look_up_connector(t, tunnel, connector);
+    pthread_mutex_unlock(&lock);
+    /* It is this thread that would free it. */
+    if (!k || k->worker != gost_worker_self() || !k->mux)
+        return gost_fail(GOST_ENONODE, "the client has just left");
+    return gost_mux_open(k->mux, out);
 }
 
 char *gost_tunnel_endpoint(const uint8_t id[GOST_UUID_BYTES], char out[GOST_TUNNEL_ENDPOINT])

@@ -1,6 +1,7 @@
 /*
  * The public entry of tunnels: a visitor says where it wants to go by HTTP's Host or TLS's server
- * name, and the ingress says which tunnel leads there.
+ * name, and the ingress says which tunnel leads there. Where hosts share service discovery, one that
+ * speaks the tunnel protocol may come over another host's tunnel service.
  *
  * HTTP is served by the proxy's own machinery, request by request; only its way out is another: in
  * place of dialing, a stream through a tunnel is opened.
@@ -13,7 +14,7 @@
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
 #include "core/proto/kinds.h"
-#include "core/proto/tunnel.h"
+#include "core/proto/tunnel_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct entry_settings {
     char *pool;
     char *ingress; /* read by the control plane, as is the next one */
     struct gost_strings rules;
+    char *entry_id, *sd;
+    bool direct;
 };
 
 #define OPTION(name) offsetof(struct entry_settings, name)
@@ -54,11 +57,21 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_LIST,
      .offset = OPTION(rules),
      .help = "rules instead of an ingress: host:UUID, …"},
+    {.key = "entrypoint.id",
+     .type = GOST_OPT_STRING,
+     .offset = OPTION(entry_id),
+     .help = "as of the tunnel service"},
+    {.key = "tunnel.direct",
+     .type = GOST_OPT_BOOL,
+     .offset = OPTION(direct),
+     .help = "as of the tunnel service"},
+    {.key = "sd", .type = GOST_OPT_STRING, .offset = OPTION(sd), .help = "as of the tunnel service"},
     GOST_OPTION_END,
 };
 
 struct entry_state {
-    struct gost_tunnels *tunnels;
+    struct gost__tunnel_rules rules;
+    bool has_hosts; /* other hosts pass on visitors */
     struct gost__http_settings http;
     struct gost__http_state http_state;
 };
@@ -93,20 +106,32 @@ static int find(struct gost_conn *c, const struct gost_request *request, struct 
     return 0;
 }
 
-static int entry_dial(struct gost_conn *c, const struct gost_request *request,
-                      struct gost_stream **up)
+/* @param many  more requests may follow on this connection, for other tunnels */
+static int open_way(struct gost_conn *c, const struct gost_request *request, bool many,
+                    struct gost_tunnel_way *way)
 {
     uint8_t tunnel[GOST_UUID_BYTES];
     struct gost_addr host;
     char text[GOST_HOSTPORT_MAX];
-    *up = NULL;
-    if (!request->protocol) /* CONNECT: an entry is no proxy */
-        return gost_fail(GOST_EDENIED, "visitors cannot CONNECT");
     free(c->target);
     c->target = strdup(gost_addr_format(&request->addr, text));
     int rc = find(c, request, &host, tunnel);
-    struct gost_tunnel_visit visit = {.tunnel = tunnel, .peer = &c->peer, .host = &host};
-    return rc == 0 ? gost_tunnels_open(visitor_of(c)->entry->tunnels, &visit, up) : rc;
+    struct gost_tunnel_visit visit = {
+        .tunnel = tunnel, .many = many, .peer = &c->peer, .host = &host};
+    return rc == 0 ? gost_tunnels_open(visitor_of(c)->entry->rules.tunnels, c, &visit, way) : rc;
+}
+
+static int entry_dial(struct gost_conn *c, const struct gost_request *request,
+                      struct gost_stream **up)
+{
+    struct gost_tunnel_way way;
+    *up = NULL;
+    if (!request->protocol) /* CONNECT: an entry is no proxy */
+        return gost_fail(GOST_EDENIED, "visitors cannot CONNECT");
+    int rc = open_way(c, request, true, &way);
+    if (rc == 0)
+        *up = way.up;
+    return rc;
 }
 
 /* Every request asks anew; that is cheap, and rules may change. */
@@ -142,7 +167,7 @@ static ssize_t find_name(struct gost_request *r, const uint8_t *p, size_t n)
 static int serve_tls(struct gost_conn *c, struct gost__http_reader *reader)
 {
     struct gost_request request = {.network = GOST_TCP, .protocol = "tls"};
-    struct gost_stream *up = NULL;
+    struct gost_tunnel_way way = {NULL, NULL, false};
     ssize_t rc = 0;
     while ((rc = find_name(&request, gost__http_bytes(reader), reader->len)) == 0) {
         ssize_t n = gost__http_fill(reader, c->deadline);
@@ -152,8 +177,33 @@ static int serve_tls(struct gost_conn *c, struct gost__http_reader *reader)
     if (rc > 0)
         rc = gost__http_give_back(reader);
     if (rc == 0)
-        rc = c->ops->dial(c, &request, &up);
-    return rc == 0 ? gost_conn_relay(c, &up) : (int)rc;
+        rc = open_way(c, &request, false, &way);
+    if (rc == 0)
+        rc = gost_tunnel_way_relay(c, &way);
+    gost_tunnel_way_close(&way);
+    return (int)rc;
+}
+
+/* --- the tunnel protocol ------------------------------------------------------------------------ */
+
+/* A visitor of another host, which passes on what it asked there; it is asked the same here. */
+static int serve_tunnel(struct gost_conn *c, struct entry_state *state)
+{
+    struct gost_relay *m = calloc(1, sizeof(*m));
+    struct gost_buf raw = {.max = GOST_RELAY_MAX};
+    if (!m)
+        return gost_fail_code(GOST_ENOMEM);
+    int rc = gost__tunnel_receive(c, m, &raw);
+    if (rc == 0)
+        rc = gost__tunnel_authenticate(c, m);
+    if (rc == 0 && (m->code & GOST_RELAY_COMMAND_MASK) > GOST_RELAY_CONNECT)
+        rc = gost__tunnel_refuse(c, GOST_RELAY_BAD_REQUEST,
+                                 gost_fail(GOST_EPROTO, "entry: only visitors come here"));
+    else if (rc == 0)
+        rc = gost__tunnel_connect(&state->rules, c, m, &raw);
+    gost__tunnel_forget(m, &raw);
+    free(m);
+    return rc;
 }
 
 /* --- the handler --------------------------------------------------------------------------------- */
@@ -165,13 +215,17 @@ static int serve_http(struct gost_conn *c, struct entry_state *state)
     return gost__http_handler.serve(&http, c);
 }
 
-/* What do the first bytes speak? @return enum gost_sniff, or a negative code */
+enum { SNIFF_TUNNEL = 100 /* beside enum gost_sniff */ };
+
+/* What do the first bytes speak? @return enum gost_sniff, SNIFF_TUNNEL, or a negative code */
 static int look(struct gost_conn *c, struct gost__http_reader *reader)
 {
     for (;;) {
         ssize_t n = gost__http_fill(reader, c->deadline);
         if (n <= 0)
             return n == 0 ? gost_fail(GOST_EOF, "the visitor left") : (int)n;
+        if (gost__http_bytes(reader)[0] == 1)
+            return SNIFF_TUNNEL;
         enum gost_sniff what = gost_sniff(gost__http_bytes(reader), reader->len);
         if (what != GOST_SNIFF_MORE)
             return (int)what;
@@ -187,6 +241,10 @@ static int serve_visitor(struct gost_conn *c, struct entry_state *state)
     } else if (rc == GOST_SNIFF_HTTP) {
         rc = gost__http_give_back(&reader);
         rc = rc == 0 ? serve_http(c, state) : rc;
+    } else if (rc == SNIFF_TUNNEL && state->has_hosts) {
+        rc = gost__http_give_back(&reader);
+        c->ops = visitor_of(c)->below; /* as at the tunnel service, credentials are asked for */
+        rc = rc == 0 ? serve_tunnel(c, state) : rc;
     } else if (rc >= 0) {
         rc = gost_fail(GOST_EPROTO, "neither TLS nor HTTP");
     }
@@ -227,15 +285,15 @@ static int init(struct gost_handler *h)
     state->http.idle_timeout = s->idle_timeout;
     state->http.keepalive = s->keepalive;
     state->http.agent = state->http.realm = agent;
-    state->tunnels = gost_tunnels_take(s->pool ? s->pool : "");
-    return state->tunnels ? 0 : gost_fail_code(GOST_ENOMEM);
+    state->has_hosts = s->sd && s->sd[0];
+    return gost__tunnel_rules_init(&state->rules, s->entry_id, s->direct, s->pool);
 }
 
 static void destroy(struct gost_handler *h)
 {
     struct entry_state *state = h->state;
     if (state)
-        gost_tunnels_give(state->tunnels);
+        gost_tunnels_give(state->rules.tunnels);
     free(state);
 }
 

@@ -7,7 +7,7 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
-#include "core/proto/tunnel.h"
+#include "core/proto/tunnel_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,12 +19,15 @@ struct tunnel_settings {
     bool direct;
     char *pool;
     struct gost_mux_options mux;
+    int64_t ttl;
+    bool shared;
+    char *sd_addr;
     /* read by the control plane (lua/gost/tunnels.lua) */
     char *entrypoint, *ingress;
     int64_t entry_proxy_protocol;
     int64_t entry_read_timeout;
     bool entry_keepalive;
-    int64_t ttl;
+    char *sd;
     struct gost_strings entrypoints, rules;
 };
 
@@ -72,7 +75,21 @@ static const struct gost_option options[] = {
     {.key = "tunnel.ttl",
      .type = GOST_OPT_DURATION,
      .offset = OPTION(ttl),
-     .help = "how long GOST remembers clients that are gone; here they are forgotten at once"},
+     .def = "15s",
+     .help = "how often other hosts are told by service discovery which clients are here"},
+    {.key = "tunnel.shared",
+     .type = GOST_OPT_BOOL,
+     .offset = OPTION(shared),
+     .help =
+         "users may carry the same tunnel; else it is its first one's, while that is connected"},
+    {.key = "sd",
+     .type = GOST_OPT_STRING,
+     .offset = OPTION(sd),
+     .help = "name of the service discovery by which hosts find each other's tunnels"},
+    {.key = "sd.addr",
+     .type = GOST_OPT_STRING,
+     .offset = OPTION(sd_addr),
+     .help = "address of this host's entry for other hosts; not given: that of the entrypoint"},
     {.key = "pool",
      .type = GOST_OPT_STRING,
      .offset = OPTION(pool),
@@ -80,57 +97,6 @@ static const struct gost_option options[] = {
     GOST_TUNNEL_MUX_OPTIONS(struct tunnel_settings, mux),
     GOST_OPTION_END,
 };
-
-struct tunnel_state {
-    struct gost_tunnels *tunnels;
-    uint8_t entry_id[GOST_UUID_BYTES]; /* all zero: none */
-};
-
-/* --- messages ---------------------------------------------------------------------------------- */
-
-static ssize_t decode(void *out, const uint8_t *p, size_t n)
-{
-    return gost_relay_decode(out, p, n);
-}
-
-static int receive(struct gost_conn *c, struct gost_relay *m)
-{
-    void *room = malloc(GOST_RELAY_MAX);
-    if (!room)
-        return gost_fail_code(GOST_ENOMEM);
-    ssize_t n = gost_io_decode(c->client, decode, m, room, GOST_RELAY_MAX, c->deadline);
-    m->meta = (struct gost_slice){NULL, 0};
-    free(room);
-    return n > 0 ? 0 : n == 0 ? gost_fail(GOST_EOF, "the client left without a request") : (int)n;
-}
-
-static int refuse(struct gost_conn *c, uint8_t status, int rc)
-{
-    struct gost_relay m = {.code = status};
-    uint8_t bytes[16];
-    gost__last_word(c, bytes, gost_relay_encode(bytes, sizeof(bytes), &m));
-    return rc;
-}
-
-static uint8_t status_of(int rc)
-{
-    switch (rc) {
-    case GOST_EDENIED:
-        return GOST_RELAY_FORBIDDEN;
-    case GOST_ENONODE:
-    case GOST_ELIMIT:
-        return GOST_RELAY_UNAVAILABLE;
-    default:
-        return GOST_RELAY_INTERNAL;
-    }
-}
-
-static int authenticate(struct gost_conn *c, const struct gost_relay *m)
-{
-    if (!gost_conn_needs_auth(c))
-        return 0;
-    return gost_conn_auth(c, m->has_auth ? m->auth.user : NULL, m->auth.password, "tunnel");
-}
 
 /* --- a client registers its tunnel ------------------------------------------------------------ */
 
@@ -183,154 +149,136 @@ static void note(struct gost_conn *c, const struct gost_relay *m, const struct g
     gost_conn_log(c, GOST_LOG_INFO, "carries tunnel %s as %s", id, gost_addr_format(where, text));
 }
 
-static int serve_bind(struct gost_handler *h, struct gost_conn *c, const struct gost_relay *m)
+/* Where other hosts reach us: an entry that listens everywhere is at the address the client came to. */
+static void name_entry(struct gost_conn *c, const char *given, char *out)
 {
-    const struct tunnel_settings *s = h->settings;
-    struct tunnel_state *state = h->state;
-    struct gost_tunnel_connector who = {.id = {.weight = m->id.weight}};
+    struct gost_addr addr;
+    union gost_sockaddr local;
+    char text[GOST_HOSTPORT_MAX];
+    snprintf(out, GOST_HOSTPORT_MAX, "%s", given ? given : "");
+    if (!out[0] || gost_addr_parse(&addr, out, strlen(out), 0) != 0 || !is_anywhere(addr.host) ||
+        gost_stream_query(c->client, GOST_QUERY_LOCAL_ADDR, &local) != 0)
+        return;
+    gost_sockaddr_unmap(&local);
+    if (local.sa.sa_family != AF_INET && local.sa.sa_family != AF_INET6)
+        return;
+    strcpy(addr.host, gost_sockaddr_host(&local, text));
+    gost_addr_format(&addr, out);
+}
+
+enum { OWNER_MAX = 256 };
+
+/* A client that carries a tunnel from now on: what is known of it. */
+struct carrier {
+    struct gost_tunnel_connector who;
+    char owner[OWNER_MAX];
+    char address[GOST_HOSTPORT_MAX];
+};
+
+static struct carrier *carrier_new(const struct tunnel_settings *s, struct gost_conn *c,
+                                   const struct gost_relay *m)
+{
+    struct carrier *k = calloc(1, sizeof(*k));
+    if (!k)
+        return NULL;
+    snprintf(k->owner, sizeof(k->owner), "%s",
+             c->client_id ? c->client_id
+             : c->user    ? c->user
+                          : "");
+    name_entry(c, s->sd_addr, k->address);
+    memcpy(k->who.tunnel, m->id.uuid, GOST_UUID_BYTES);
+    gost_uuid_random(k->who.id.uuid);
+    k->who.id.weight = m->id.weight;
+    k->who.id.flags = gost_relay_is_udp(m) ? GOST_RELAY_ID_UDP : 0;
+    k->who.owner = s->shared ? NULL : k->owner;
+    k->who.address = k->address;
+    k->who.ttl_ms = s->ttl;
+    return k;
+}
+
+/* Answer the client. @return 0 or a negative code */
+static int admit(const struct gost__tunnel_rules *rules, struct gost_conn *c,
+                 const struct gost_relay *m, const struct carrier *k)
+{
     struct gost_addr where;
+    char id[GOST_UUID_TEXT];
     if (m->naddrs < 2)
-        return refuse(c, GOST_RELAY_BAD_REQUEST,
-                      gost_fail(GOST_EPROTO, "tunnel: no address to bind"));
-    int rc = gost_tunnels_room(state->tunnels, m->id.uuid);
+        return gost__tunnel_refuse(c, GOST_RELAY_BAD_REQUEST,
+                                   gost_fail(GOST_EPROTO, "tunnel: no address to bind"));
+    int rc = gost_tunnels_admit(rules->tunnels, &k->who);
+    if (rc != 0)
+        rc = gost_fail_at(rc, "tunnel %s", gost_uuid_format(m->id.uuid, id));
     if (rc == 0)
         rc = name_endpoint(c, m, &where);
     if (rc != 0)
-        return refuse(c, status_of(rc), rc);
-    memcpy(who.tunnel, m->id.uuid, GOST_UUID_BYTES);
-    gost_uuid_random(who.id.uuid);
-    who.id.flags = gost_relay_is_udp(m) ? GOST_RELAY_ID_UDP : 0;
-    rc = answer_bind(c, &where, &who.id);
-    if (rc != 0)
-        return rc;
-    note(c, m, &where);
-    return gost_tunnels_carry(state->tunnels, c, &who, &s->mux);
-}
-
-/* --- a visitor --------------------------------------------------------------------------------- */
-
-/* Which tunnel the visitor may use. @return 0, or a code with the status to answer */
-static int find_tunnel(struct gost_handler *h, struct gost_conn *c, const struct gost_relay *m,
-                       uint8_t *tunnel, uint8_t *status)
-{
-    const struct tunnel_settings *s = h->settings;
-    const struct tunnel_state *state = h->state;
-    struct gost_request request = {.network = gost_relay_is_udp(m) ? GOST_UDP : GOST_TCP,
-                                   .addr = *gost_relay_addr(m)};
-    struct gost_endpoint found;
-    bool is_public = !gost_uuid_is_nil(state->entry_id) &&
-                     memcmp(m->id.uuid, state->entry_id, GOST_UUID_BYTES) == 0;
-    int rc = c->ops->lead(c, &request, &found);
-    if (rc < 0 && rc != GOST_ENOTSUP) {
-        *status = status_of(rc);
-        return rc;
-    }
-    *status = is_public && rc != 1 ? GOST_RELAY_NET_UNREACHABLE : GOST_RELAY_HOST_UNREACHABLE;
-    memcpy(tunnel, m->id.uuid, GOST_UUID_BYTES);
-    if (!is_public && s->direct)
-        return 0;
-    if (rc != 1)
-        return gost_fail(GOST_EDENIED, "no ingress rule for %s", request.addr.host);
-    if (is_public ? found.is_private : memcmp(found.id, m->id.uuid, GOST_UUID_BYTES) != 0)
-        return gost_fail(GOST_EDENIED, "%s is not for this visitor", request.addr.host);
-    memcpy(tunnel, found.id, GOST_UUID_BYTES);
-    return 0;
-}
-
-static int open_tunnel(struct gost_handler *h, struct gost_conn *c, const struct gost_relay *m,
-                       struct gost_stream **up)
-{
-    struct tunnel_state *state = h->state;
-    uint8_t tunnel[GOST_UUID_BYTES], status;
-    char text[GOST_HOSTPORT_MAX];
-    free(c->target);
-    c->target = strdup(gost_addr_format(gost_relay_addr(m), text));
-    int rc = find_tunnel(h, c, m, tunnel, &status);
-    if (rc != 0)
-        return refuse(c, status, rc);
-    struct gost_tunnel_visit visit = {
-        .tunnel = tunnel, .udp = gost_relay_is_udp(m), .peer = &c->peer, .host = gost_relay_addr(m)};
-    rc = gost_tunnels_open(state->tunnels, &visit, up);
-    return rc == 0 ? 0 : refuse(c, GOST_RELAY_UNAVAILABLE, rc);
-}
-
-static int serve_connect(struct gost_handler *h, struct gost_conn *c, const struct gost_relay *m)
-{
-    struct gost_relay answer = {.code = GOST_RELAY_OK};
-    struct gost_stream *up = NULL;
-    uint8_t bytes[16];
-    if (m->naddrs < 1 || !gost_relay_addr(m)->host[0])
-        return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "tunnel: no target"));
-    int rc = open_tunnel(h, c, m, &up);
-    if (rc != 0)
-        return rc;
-    size_t n = gost_relay_encode(bytes, sizeof(bytes), &answer);
-    rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
+        return gost__tunnel_refuse(c, gost__tunnel_status(rc), rc);
+    rc = answer_bind(c, &where, &k->who.id);
     if (rc == 0)
-        rc = gost_conn_relay(c, &up);
-    gost_stream_close(up);
+        note(c, m, &where);
     return rc;
 }
 
 /* --- the handler ------------------------------------------------------------------------------- */
 
-static int serve_request(struct gost_handler *h, struct gost_conn *c, struct gost_relay *m)
+/* What the client wants. @param[out] k  it wants to carry a tunnel, and was told that it may */
+static int serve_request(struct gost_handler *h, struct gost_conn *c, struct gost_relay *m,
+                         struct gost_buf *raw, struct carrier **k)
 {
     uint8_t command = m->code & GOST_RELAY_COMMAND_MASK;
-    if (!m->has_id || gost_uuid_is_nil(m->id.uuid))
-        return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "tunnel: no tunnel ID"));
-    int rc = authenticate(c, m);
-    explicit_bzero(m->auth.password, sizeof(m->auth.password)); /* the message may live for days */
+    int rc = gost__tunnel_authenticate(c, m);
     if (rc != 0)
-        return refuse(c, GOST_RELAY_UNAUTHORIZED, rc);
-    if (command == GOST_RELAY_BIND)
-        return serve_bind(h, c, m);
+        return rc;
     if (command <= GOST_RELAY_CONNECT)
-        return serve_connect(h, c, m);
-    return refuse(c, GOST_RELAY_BAD_REQUEST, gost_fail(GOST_EPROTO, "tunnel: command %u", command));
+        return gost__tunnel_connect(h->state, c, m, raw);
+    if (command != GOST_RELAY_BIND)
+        return gost__tunnel_refuse(c, GOST_RELAY_BAD_REQUEST,
+                                   gost_fail(GOST_EPROTO, "tunnel: command %u", command));
+    *k = carrier_new(h->settings, c, m);
+    return *k ? admit(h->state, c, m, *k) : gost_fail_code(GOST_ENOMEM);
 }
 
 static int serve(struct gost_handler *h, struct gost_conn *c)
 {
     const struct tunnel_settings *s = h->settings;
-    struct gost_relay *m = calloc(1, sizeof(*m)); /* big, and it lives as long as the client */
+    const struct gost__tunnel_rules *rules = h->state;
+    struct gost_relay *m = calloc(1, sizeof(*m)); /* too big for a fiber's stack */
+    struct gost_buf raw = {.max = GOST_RELAY_MAX};
+    struct carrier *k = NULL;
     if (!m)
         return gost_fail_code(GOST_ENOMEM);
     gost__handshake_begin(c, &s->handshake);
-    int rc = receive(c, m);
+    int rc = gost__tunnel_receive(c, m, &raw);
     if (rc == 0)
-        rc = serve_request(h, c, m);
-    explicit_bzero(m, sizeof(*m));
+        rc = serve_request(h, c, m, &raw, &k);
+    gost__tunnel_forget(m, &raw);
     free(m);
+    if (rc == 0 && k)
+        rc = gost_tunnels_carry(rules->tunnels, c, &k->who, &s->mux);
+    free(k);
     return rc;
 }
 
 static int init(struct gost_handler *h)
 {
     const struct tunnel_settings *s = h->settings;
-    struct gost_endpoint entry;
     int rc = gost_mux_options_check(&s->mux);
     if (rc != 0)
         return rc;
-    struct tunnel_state *state = calloc(1, sizeof(*state));
-    if (!state)
+    struct gost__tunnel_rules *rules = h->state = calloc(1, sizeof(*rules));
+    if (!rules)
         return gost_fail_code(GOST_ENOMEM);
-    h->state = state;
-    if (s->entry_id && s->entry_id[0]) {
-        if (!gost_endpoint_parse(s->entry_id, strlen(s->entry_id), &entry))
-            return gost_fail(GOST_ECONFIG, "entrypoint.id: \"%s\" is no UUID", s->entry_id);
-        memcpy(state->entry_id, entry.id, GOST_UUID_BYTES);
-    }
-    state->tunnels = gost_tunnels_take(s->pool ? s->pool : "");
-    return state->tunnels ? 0 : gost_fail_code(GOST_ENOMEM);
+    rc = gost__tunnel_rules_init(rules, s->entry_id, s->direct, s->pool);
+    if (rc == 0 && s->sd_addr)
+        rc = gost__tunnels_set_address(rules->tunnels, s->sd_addr);
+    return rc;
 }
 
 static void destroy(struct gost_handler *h)
 {
-    struct tunnel_state *state = h->state;
-    if (state)
-        gost_tunnels_give(state->tunnels);
-    free(state);
+    struct gost__tunnel_rules *rules = h->state;
+    if (rules)
+        gost_tunnels_give(rules->tunnels);
+    free(rules);
 }
 
 const struct gost_handler_kind gost__tunnel_handler = {

@@ -28,8 +28,15 @@ void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *ou
     *out = s->out;
     if (!s->pumping)
         return;
-    *in += s->datagrams ? s->packets.flow[0].bytes : s->pump.flow[0].bytes;
-    *out += s->datagrams ? s->packets.flow[1].bytes : s->pump.flow[1].bytes;
+    uint64_t moved[2];
+    if (s->far) {
+        gost_far_bytes(s->far, &moved[0], &moved[1]);
+    } else {
+        moved[0] = s->datagrams ? s->packets.flow[0].bytes : s->pump.flow[0].bytes;
+        moved[1] = s->datagrams ? s->packets.flow[1].bytes : s->pump.flow[1].bytes;
+    }
+    *in += moved[0];
+    *out += moved[1];
 }
 
 void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *fmt, ...)
@@ -121,6 +128,7 @@ static void session_free(struct gost_session *s)
     s->service->live--;
     gost_stream_close(c->client);
     gost_packet_close(c->packet);
+    gost_far_delete(s->far);
     gost_conn_hold_release(&s->hold);
     if (s->traffic)
         gost_traffic_conn_destroy(s->traffic);
@@ -154,9 +162,12 @@ static void session_end(struct gost_session *s, int rc, const char *error)
 }
 
 /* Either side may vanish from an established tunnel: that is how many programs close. */
-static int pump_result(const struct gost_session *s)
+static int pump_result(const struct gost_session *s, int *broken)
 {
     int rc = s->datagrams ? s->packets.rc : s->pump.rc;
+    *broken = s->datagrams ? s->packets.broken : s->pump.broken;
+    if (s->far)
+        rc = gost_far_result(s->far, broken);
     if (s->datagrams && rc == GOST_ETIMEDOUT) /* datagrams know no other end than silence */
         return 0;
     return rc == -ECONNRESET || rc == -EPIPE || rc == GOST_EOF ? 0 : rc;
@@ -166,7 +177,7 @@ static void end_pumped(void *arg)
 {
     struct gost_session *s = arg;
     char error[128];
-    int rc = pump_result(s), broken = s->datagrams ? s->packets.broken : s->pump.broken;
+    int broken, rc = pump_result(s, &broken);
     snprintf(error, sizeof(error), "%s%s",
              broken == 0   ? "client side: "
              : broken == 1 ? "target side: "
@@ -192,6 +203,12 @@ static void on_pump_done(struct gost_pump *p)
 static void on_packets_done(struct gost_packet_pump *p)
 {
     pump_done(gost_container_of(p, struct gost_session, packets));
+}
+
+static void on_far_done(struct gost_far *f, void *user)
+{
+    (void)f;
+    pump_done(user);
 }
 
 void gost__session_helped(struct gost_session *s)
@@ -240,6 +257,23 @@ int gost__session_relay(struct gost_session *s, struct gost_stream **up)
     s->pumping = true;
     if (s->conn.idle_ms)
         gost_pump_set_idle(&s->pump, s->conn.idle_ms);
+    return 0;
+}
+
+bool gost__session_is_movable(struct gost_session *s)
+{
+    return s->conn.client && !s->service->hooks.stream && !is_limited(s) &&
+           gost_stream_is_movable(s->conn.client);
+}
+
+int gost__session_relay_far(struct gost_session *s, struct gost_far **far)
+{
+    int rc = gost_far_pump(*far, &s->conn.client, s->conn.idle_ms, on_far_done, s);
+    if (rc != 0)
+        return rc;
+    s->far = *far;
+    *far = NULL;
+    s->pumping = true;
     return 0;
 }
 
@@ -361,7 +395,9 @@ static int serve(struct gost_session *s)
 
 static void stop_pump(struct gost_session *s, int rc)
 {
-    if (s->datagrams)
+    if (s->far)
+        gost_far_stop(s->far, rc);
+    else if (s->datagrams)
         gost_packet_pump_stop(&s->packets, rc);
     else
         gost_pump_stop(&s->pump, rc);

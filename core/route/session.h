@@ -4,6 +4,7 @@
 #ifndef GOST_ROUTE_SESSION_H
 #define GOST_ROUTE_SESSION_H
 
+#include "core/net/far.h"
 #include "core/net/packet_pump.h"
 #include "core/net/pump.h"
 #include "core/route/service.h"
@@ -18,11 +19,12 @@ struct gost_session {
         struct gost_pump pump;           /**< once `pumping` */
         struct gost_packet_pump packets; /**< instead, with `datagrams` */
     };
-    bool pumping;                      /**< both streams belong to the pump */
-    bool datagrams;                    /**< it is the packet pump that has them */
-    bool pumped;                       /**< and it has ended */
-    bool quiet;                        /**< its end is nobody's interest */
-    struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
+    struct gost_far *far;       /**< owned; the pump runs at another worker, which has the way */
+    bool pumping;               /**< both streams belong to the pump */
+    bool datagrams;             /**< it is the packet pump that has them */
+    bool pumped;                /**< and it has ended */
+    bool quiet;                 /**< its end is nobody's interest */
+    struct gost_conn_hold hold; /**< what it counts for in the connection limiter */
     struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
     uint64_t in, out;                  /**< bytes that handlers moved themselves */
     struct gost_node *target;          /**< of the last forward, with a reference; or NULL */
@@ -51,6 +53,10 @@ void gost_session_kill(struct gost_session *s);
 
 /** Hand the client's stream and `*up` to the pump. @return 0 */
 int gost__session_relay(struct gost_session *s, struct gost_stream **up);
+
+/** As gost_conn_ops.is_movable and relay_far. */
+bool gost__session_is_movable(struct gost_session *s);
+int gost__session_relay_far(struct gost_session *s, struct gost_far **far);
 
 /** Hand the client's packet and `*up` to the packet pump. @return as gost_conn_ops.relay_packet */
 int gost__session_relay_packet(struct gost_session *s, struct gost_packet **up, bool once);

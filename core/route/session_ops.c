@@ -486,6 +486,16 @@ static int op_relay(struct gost_conn *c, struct gost_stream **up)
     return gost__session_relay(gost_session_of(c), up);
 }
 
+static bool op_is_movable(struct gost_conn *c)
+{
+    return gost__session_is_movable(gost_session_of(c));
+}
+
+static int op_relay_far(struct gost_conn *c, struct gost_far **far)
+{
+    return gost__session_relay_far(gost_session_of(c), far);
+}
+
 static int op_serve_as(struct gost_conn *c, const char *kind)
 {
     struct gost_session *s = gost_session_of(c);
@@ -543,6 +553,8 @@ const struct gost_conn_ops gost__session_ops = {
     .forward_traits = op_forward_traits,
     .forward_judge = op_forward_judge,
     .relay = op_relay,
+    .is_movable = op_is_movable,
+    .relay_far = op_relay_far,
     .relay_packet = op_relay_packet,
     .serve_as = op_serve_as,
     .count = op_count,

@@ -112,10 +112,8 @@ static void loop_dispatch(struct gost_loop *l)
             fresh |= GOST_WRITABLE;
         if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             fresh |= GOST_READABLE | GOST_HANGUP;
-        if (ev->events & (EPOLLHUP | EPOLLERR))
-            fresh |= GOST_WRITABLE;
-        if (ev->events & EPOLLERR)
-            fresh |= GOST_FAILED;
+        if (ev->events & (EPOLLHUP | EPOLLERR)) /* a Unix peer that closed hangs up */
+            fresh |= GOST_WRITABLE | GOST_FAILED;
         w->ready |= fresh;
         w->fn(w, fresh);
     }

@@ -24,7 +24,8 @@ enum gost_ready {
     GOST_READABLE = 1, /**< read may yield bytes, the end of the stream or an error */
     GOST_WRITABLE = 2,
     GOST_HANGUP = 4, /**< the peer ended its side, or the socket failed: read on until 0 or error */
-    GOST_FAILED = 8, /**< the socket failed: nothing can be written any more */
+    GOST_FAILED =
+        8, /**< the socket failed or its peer is all gone: nothing can be written any more */
 };
 
 /** A descriptor in the loop's epoll. Embedded in its user; `fn` may stop and free it. */

@@ -106,6 +106,7 @@ static const struct gost_stream_ops receiver_ops = {
     .set_waker = gost__pass_set_waker,
     .query = receiver_query,
     .destroy = receiver_destroy,
+    .movable = true,
 };
 
 int gost_proxy_receive(struct gost_stream **io)

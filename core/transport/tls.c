@@ -146,6 +146,7 @@ static const struct gost_stream_ops tls_ops = {
     .set_waker = tls_set_waker,
     .query = tls_query,
     .destroy = tls_destroy,
+    .movable = true,
 };
 
 /* --- pushing a layer ---------------------------------------------------------------------- */

@@ -31,13 +31,11 @@ local addresses = core.dict("gost.addresses", { size = 100000 })
 ---Listeners of which there can be one only: at the far end of a chain, Unix sockets, standard input.
 local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdio = true }
 
-local SINGLE_HANDLER = { tunnel = true, entrypoint = true }
-
----Does it belong on one worker alone? The sessions of a tunnel are known to the worker that has them.
+---Does it belong on one worker alone?
 local function is_single(service)
-  local listener, handler = service.listener, service.handler
+  local listener = service.listener
   local single = SINGLE[listener and listener.type]
-  return single == true or (single and listener[single] ~= nil) or SINGLE_HANDLER[handler and handler.type] == true
+  return single == true or (single and listener[single] ~= nil) or false
 end
 
 local function listen_address(service, id)
