@@ -4,6 +4,21 @@
 
 #include "core/base/diag.h"
 
+/* The names that GOST's builds have. */
+#if defined(__x86_64__)
+#define GOST_ARCH "amd64"
+#elif defined(__aarch64__)
+#define GOST_ARCH "arm64"
+#elif defined(__i386__)
+#define GOST_ARCH "386"
+#elif defined(__arm__)
+#define GOST_ARCH "arm"
+#elif defined(__riscv)
+#define GOST_ARCH "riscv64"
+#else
+#define GOST_ARCH "unknown"
+#endif
+
 #ifndef GOST_VERSION
 #define GOST_VERSION "0.0.0"
 #endif
@@ -39,6 +54,8 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_redis(L);
     lua_pushliteral(L, GOST_VERSION);
     lua_setfield(L, -2, "version");
+    lua_pushliteral(L, "linux/" GOST_ARCH);
+    lua_setfield(L, -2, "platform");
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, luaopen_gost_yaml);
     lua_setfield(L, -2, "gost.yaml");

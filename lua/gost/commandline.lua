@@ -1,5 +1,6 @@
 ---Flags, as GOST has them: `-L x`, `-L=x`, `--L x` and `--L=x` are the same.
 local duration = require "gost.duration"
+local nearest = require "gost.nearest"
 local node = require "gost.commandline.node"
 local service = require "gost.commandline.service"
 local url = require "gost.url"
@@ -51,6 +52,24 @@ commandline.flags = {
 
 local by_name = {}
 for _, flag in ipairs(commandline.flags) do by_name[flag.name] = flag end
+
+---What other programs call them.
+local MEANT = {
+  v = "V", version = "V", l = "L", listen = "L", f = "F", c = "C", config = "C", o = "O", d = "D", dd = "DD",
+  debug = "D", test = "t", check = "t", r = "R", ["?"] = "h",
+}
+
+local function unknown_flag(name)
+  local meant = MEANT[name:lower()]
+  local hint = meant and (", did you mean -%s?"):format(meant) or ""
+  if not meant and #name > 3 then
+    local names = {}
+    for other in pairs(by_name) do names[#names + 1] = #other > 3 and other or nil end
+    meant = nearest.word(name, names)
+    hint = meant and (", did you mean --%s?"):format(meant) or ""
+  end
+  return ("flag provided but not defined: -%s%s"):format(name, hint)
+end
 
 local TRUE = { ["1"] = true, t = true, T = true, ["true"] = true, TRUE = true, True = true }
 local FALSE = { ["0"] = true, f = true, F = true, ["false"] = true, FALSE = true, False = true }
@@ -114,7 +133,7 @@ function commandline.parse(argv)
     if arg == "--" then i = i + 1 break end
     if not name then break end
     local flag = by_name[name]
-    if not flag then return nil, ("flag provided but not defined: -%s"):format(name) end
+    if not flag then return nil, unknown_flag(name) end
     local ok, message
     if not flag.value then
       value, message = switch(flag, value)
@@ -193,7 +212,9 @@ function commandline.sources(options, problems)
   for _, text in ipairs(options.L) do
     if text:match "%S" then add("L", text, service.parse) end
   end
-  if #options.F > 0 then
+  local has_chain = false -- none of -F was right: they have been complained of
+  for _, source in ipairs(sources) do has_chain = has_chain or source.value.chains ~= nil end
+  if has_chain then
     for _, source in ipairs(sources) do
       for _, s in ipairs(source.value.services or {}) do
         s[REMOTE[s.listener.type] and "listener" or "handler"].chain = "chain-0"

@@ -1,6 +1,8 @@
 ---The program's entry: flags, then one of: print, check, run, or a subcommand.
 local commandline = require "gost.commandline"
 local load = require "gost.load"
+local nearest = require "gost.nearest"
+local url = require "gost.url"
 
 ---@class gost.StartOptions
 ---@field workers? integer           nil: one for each processor
@@ -20,6 +22,12 @@ end
 local function version()
   local ok, core = pcall(require, "gost.core")
   return ok and type(core) == "table" and core.version or "0.1.0"
+end
+
+---" linux/amd64", where the core knows it.
+local function platform()
+  local ok, core = pcall(require, "gost.core")
+  return ok and type(core) == "table" and core.platform and " " .. core.platform or ""
 end
 
 local function usage_error(message)
@@ -91,6 +99,7 @@ local function test(options, env)
   local configuration, found = main.prepare(options, env)
   if not configuration then
     err(found)
+    err "1 mistake"
     return 1
   end
   return tell_mistakes(found)
@@ -113,7 +122,7 @@ end
 local function print_configuration(options, env)
   local configuration, found = load.configuration(options, env)
   if not configuration then
-    err(found)
+    err("error: ", found)
     return 1
   end
   return print_found(configuration, found, options)
@@ -143,6 +152,19 @@ local SUBCOMMANDS = {
   explain = function(args, env) return require("gost.explain").main(args, env, out, err) end,
   rules = function(args, env) return require("gost.rules").main(args, env, out, err) end,
 }
+
+---@param word string
+---@return string message
+local function unexpected(word)
+  if word:match "%.ya?ml$" or word:match "%.json$" then
+    return ("unexpected argument: %s; a configuration is read with -C %s"):format(word, word)
+  elseif word:find("://", 1, true) or word:match "^:%d+$" then
+    return ("unexpected argument: %s; did you mean -L %s?"):format(url.mask(word), url.mask(word))
+  end
+  local names = {}
+  for name in pairs(SUBCOMMANDS) do names[#names + 1] = name end
+  return ("unexpected argument: %s%s"):format(word, nearest.hint(word, names))
+end
 
 ---`[--workers N] script.lua …`: the script, its arguments, the number of workers.
 ---@return string? script
@@ -174,7 +196,7 @@ local function one(argv, env)
   local options, message = commandline.parse(argv)
   if not options then return usage_error(message) end
   if options.version then
-    out(("gost-lua %s (%s)\n"):format(version(), _VERSION))
+    out(("gost-lua %s (%s%s)\n"):format(version(), _VERSION, platform()))
     return 0
   end
   if options.help then
@@ -183,7 +205,7 @@ local function one(argv, env)
   end
   local script_only = options[1] and options[1]:match "%.lua$" and (options.test or options.output)
   if script_only then return rehearse(options) end
-  if options[1] then return usage_error(("unexpected argument: %s"):format(options[1])) end
+  if options[1] then return usage_error(unexpected(options[1])) end
   if options.output then return print_configuration(options, env) end
   if options.test then return test(options, env) end
   return run(options, env)

@@ -211,7 +211,9 @@ function runtime.start(configuration, opts)
   watch_signals(opts.reload) -- before anything listens: who sees that we do may end us at once
   local ok, message = runtime.apply(configuration)
   if not ok then
-    core.log("fatal", message)
+    local port = tonumber(message:match ":(%d+): permission denied")
+    local hint = port and port < 1024 and " (ports below 1024 need root, or the right CAP_NET_BIND_SERVICE)" or ""
+    core.log("fatal", message .. hint)
     return 1
   end
   handed:set("configuration", json.encode(configuration))
@@ -254,6 +256,12 @@ function runtime.run_script(path, args, opts)
   handed:set("args", json.encode(args))
   handed:set("workers", opts and opts.workers or core.cores())
   handed:set("shared", handed:get "workers" > 1) -- also for a service that starts before gost.run()
+  local readable, why = io.open(path, "rb")
+  if not readable then
+    io.stderr:write("gost-lua: ", why, "\n")
+    return 1
+  end
+  readable:close()
   local ok, message = xpcall(runtime.script, function(text)
     return type(text) == "string" and debug.traceback(text, 2) or text
   end, path, args)

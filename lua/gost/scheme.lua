@@ -77,4 +77,15 @@ function scheme.node(text)
     other_side(text, { "handler", "listener" }, "for -L"))
 end
 
+---A URL that lacks a character or two: "http:/:8080", "socks5//:1080".
+---@param text string
+---@return string? message
+function scheme.slip(text)
+  local word, rest = text:match "^(%a[%w+.-]*):?//?(.*)$"
+  if not word or text:find("://", 1, true) or rest:find "^/" then return nil end
+  if scheme.service(word:lower()) or scheme.node(word:lower()) then
+    return ('did you mean "%s://%s"?'):format(word, rest)
+  end
+end
+
 return scheme

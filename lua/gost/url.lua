@@ -81,10 +81,21 @@ function url.secret_key(key)
     or f:find "secret" ~= nil or f == "cipherkey" or f == "kcp.key" or false
 end
 
+---Why an address may not be what it looks like: "http://user:pa/ss@host:80".
+---@param text string
+---@return string hint  or the empty string
+function url.unescaped(text)
+  local authority, after = (text:match "://(.*)$" or text):match "^([^/?#]*)(.*)$"
+  local port = authority:match "^[^:%[@]+:([^@]*)$"
+  if not port or port:match "^%d[%d-]*$" or not after:find("@", 1, true) then return "" end
+  return '; in a user or a password "/" is written %2F, "?" %3F, "#" %23'
+end
+
 ---The text with its secrets covered, for messages.
 ---@param text string
 ---@return string
 function url.mask(text)
+  if url.unescaped(text) ~= "" then text = text:gsub("^(.-://[^:/?#]*:).*(@[^@]*)$", "%1***%2") end
   local scheme, rest = text:match "^(.-://)(.*)$"
   if not scheme then scheme, rest = "", text end
   local authority, after = rest:match "^([^/?]*)(.*)$"

@@ -33,6 +33,8 @@ describe("Flags", function()
 
   for message, argv in pairs {
     ["flag provided but not defined: -X"] = { "-X" },
+    ["flag provided but not defined: -version, did you mean -V?"] = { "--version" },
+    ["flag provided but not defined: -show-secret, did you mean --show-secrets?"] = { "--show-secret" },
     ["flag needs an argument: -L"] = { "-L" },
     ['invalid value "10" for flag -R: expected a duration such as 30s'] = { "-R", "10" },
     ['invalid value "x" for flag --workers: expected a number from 1 to 1024'] = { "--workers", "x" },

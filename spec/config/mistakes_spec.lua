@@ -241,6 +241,15 @@ services:
 
 ---Command lines: arguments, then the lines, the flag and value left out.
 local COMMANDS = {
+  { "-L", "http:/:8080", 'did you mean "http://:8080"?' },
+  { "-L", "socks5//:1080", 'did you mean "socks5://:1080"?' },
+  { "-L", "localhost:8080/h:1" },
+  { "-L", "tcp://:8080/h", 'services[0].forwarder.nodes[0].addr: "h" has no port' },
+  { "-L", "http://:8080?limiter.in=10K", 'limiter.in: unknown unit "K" in size "10K", did you mean "10KB"?' },
+  { "-L", "http://:8080?limiter.conn.out=5", "limiter.conn.out: 5 needs a unit, such as 5KB or 5B" },
+  { "-L", "http://u:a/b@:8080", shown = "http://u:***@:8080",
+    '"u:a": "a" is not a port (a number up to 65535, or a range such as 8000-8010); in a user or a password "/" is '
+      .. 'written %2F, "?" %3F, "#" %23' },
   { "-L", "nosuch://:1", 'unknown scheme "nosuch"' },
   { "-L", "htp://:1", 'unknown scheme "htp", did you mean "http"?' },
   { "-L", "socks5h://:1", 'unknown scheme "socks5h", did you mean "socks5"?' },
@@ -267,8 +276,7 @@ local COMMANDS = {
   { "-L", "http://:1?so_mark=x", 'so_mark: expected a whole number, not "x"' },
   { "-L", "http://:1?retries=x", 'retries: expected a number, not "x"' },
   { "-L", "http://:1?climiter=x", 'climiter: expected a number, not "x"' },
-  { "-L", "http://:1?limiter.in=100", "100 needs a unit, such as 100KB or 100B",
-    more = { 'limiters[0].limits[0]: 100 needs a unit, such as 100KB or 100B' } },
+  { "-L", "http://:1?limiter.in=100", "limiter.in: 100 needs a unit, such as 100KB or 100B" },
   { "-L", "http://:1?readTimout=5s", 'unknown key "readTimout", did you mean "readTimeout"?' },
   { "-L", "http://:1?handler.readTimout=5s", 'unknown key "readTimout" of the handler, did you mean "readTimeout"?' },
   { "-L", "http://:1?listener.readTimeout=5s", 'unknown key "readTimeout" of the listener' },

@@ -18,7 +18,7 @@ describe("gost-lua", function()
   it("-V prints its name and ends with 0", function()
     local result = run "-V"
     assert.equal(0, result.status)
-    assert.truthy(result.stdout:match "^gost%-lua %d+%.%d+%.%d+ ")
+    assert.truthy(result.stdout:match "^gost%-lua %d+%.%d+%.%d+ %(Lua 5%.4 linux/%w+%)\n$")
   end)
 
   it("-h prints how it is used and ends with 0", function()
@@ -33,6 +33,24 @@ describe("gost-lua", function()
       assert.equal(2, result.status)
       assert.equal("", result.stdout)
     end
+  end)
+
+  for word, message in pairs {
+    ["gost.yml"] = "gost.yml; a configuration is read with -C gost.yml",
+    halp = 'halp, did you mean "help"?',
+    ["http://u:p@:80"] = "http://u:***@:80; did you mean -L http://u:***@:80?",
+  } do
+    it("guesses what is meant by " .. word, function()
+      local result = run(word)
+      assert.equal(2, result.status)
+      assert.equal("unexpected argument: " .. message, result.stderr:match "^[^\n]*")
+    end)
+  end
+
+  it("tells of a script that is not there without a traceback", function()
+    local result = run "nowhere.lua"
+    assert.equal(1, result.status)
+    assert.equal("gost-lua: nowhere.lua: No such file or directory\n", result.stderr)
   end)
 
   it("ends with 1 when there is nothing to do", function()

@@ -250,6 +250,19 @@ local function check_forwarder(c, service, path)
   end
 end
 
+---Targets that no connection can be made to.
+local function check_targets(c, service, path)
+  if not FORWARDERS[(service.handler or {}).type or ""] then return end
+  for i, target in ipairs((service.forwarder or {}).nodes or {}) do
+    local addr = target.addr or ""
+    local message = addr ~= "" and addr:sub(1, 1) ~= "/" and not addr:find("://", 1, true)
+      and (target.network or ""):sub(1, 4) ~= "unix" and bad_address(addr)
+    if message then
+      c.found:at(target, "addr", "strict", ("%s.forwarder.nodes[%d].addr"):format(path, i - 1), message)
+    end
+  end
+end
+
 function objects.service(c, service, path)
   local listener, handler = service.listener or {}, service.handler or {}
   if service.addr and not PORTLESS[listener.type or "tcp"] and not PORTLESS[handler.type or "auto"] then
@@ -271,6 +284,7 @@ function objects.service(c, service, path)
     c.found:at(handler, "chain", "strict", path .. ".handler.chain", "is ignored because of ignoreChain")
   end
   check_forwarder(c, service, path)
+  check_targets(c, service, path)
 end
 
 return objects

@@ -91,11 +91,13 @@ function node.parse(text, names, say)
   if text:match "^%s*$" then say.error "empty" return nil end
   local u, message = url.parse(text)
   if not u then say.error(message) return nil end
+  local slip = scheme.slip(text)
+  if slip then say.error(slip) return nil end
   local connector, dialer = scheme.node(u.scheme)
   if not connector then say.error(dialer) return nil end
   local addresses
   addresses, message = place(u, connector, dialer)
-  if not addresses then say.error(message) return nil end
+  if not addresses then say.error(message .. url.unescaped(text)) return nil end
   if #addresses == 0 and PORTLESS[connector] then addresses = { "" } end
   if #addresses == 0 then say.error "an address is missing" return nil end
 

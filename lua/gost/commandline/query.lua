@@ -121,12 +121,16 @@ end
 
 ---Sizes of a traffic limit: "$ in", "$ in out", "$ 0 out".
 function query.limit_line(key, incoming, outgoing, fail)
-  for _, text in ipairs { incoming or "0", outgoing or "0" } do
-    local ok, message = size.parse(text)
-    if not ok then fail(message) end
+  local option = key == "$" and "limiter." or "limiter.conn."
+  local function checked(name, text)
+    local ok, message = true, nil
+    if text then ok, message = size.parse(text) end
+    if not ok then fail(("%s%s: %s"):format(option, name, message)) end
+    return ok and text or "0"
   end
+  incoming, outgoing = checked("in", incoming), outgoing and checked("out", outgoing)
   if not outgoing then return ("%s %s"):format(key, incoming) end
-  return ("%s %s %s"):format(key, incoming or "0", outgoing)
+  return ("%s %s %s"):format(key, incoming, outgoing)
 end
 
 ---Split what is left into the parts of the prefixes ("handler.x") and the rest.

@@ -162,10 +162,12 @@ end
 function service.parse(text, names, say)
   local u, message = url.parse(text, true)
   if not u then say.error(message) return nil end
+  local slip = scheme.slip(text)
+  if slip then say.error(slip) return nil end
   local handler, listener = scheme.service(u.scheme)
   if not handler then say.error(listener) return nil end
   local addresses, targets = places(u, handler, listener)
-  if not addresses then say.error(targets) return nil end
+  if not addresses then say.error(targets .. url.unescaped(text)) return nil end
 
   local q = query.new(u, say.error)
   local auth = service.credentials(u) or q:take_auth(u)
