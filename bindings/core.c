@@ -44,6 +44,7 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_shared(L);
     gostL_open_system(L);
     gostL_open_log(L);
+    gostL_open_process(L);
     gostL_open_worker(L);
     gostL_open_budget(L);
     gostL_open_bucket(L);

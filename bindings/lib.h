@@ -170,6 +170,7 @@ void gostL_open_kinds(lua_State *L);
 void gostL_open_shared(lua_State *L);
 void gostL_open_system(lua_State *L);
 void gostL_open_log(lua_State *L);
+void gostL_open_process(lua_State *L);
 void gostL_open_worker(lua_State *L);
 void gostL_open_budget(lua_State *L);
 void gostL_open_bucket(lua_State *L);

@@ -161,61 +161,6 @@ void gostL__close_signals(void)
 
 /* --- processes and the machine --------------------------------------------------------------------- */
 
-/* core.spawn_processes({ {args…}, … }) -> exit status: run this program once per group, wait for all */
-static int l_spawn_processes(lua_State *L)
-{
-    char self[4096];
-    luaL_checktype(L, 1, LUA_TTABLE);
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (len <= 0)
-        return luaL_error(L, "cannot find the program's own path");
-    self[len] = '\0';
-    lua_Integer groups = luaL_len(L, 1);
-    pid_t *pids = lua_newuserdatauv(L, sizeof(*pids) * (size_t)(groups + 1), 0);
-    for (lua_Integer g = 1; g <= groups; g++) {
-        lua_rawgeti(L, 1, g);
-        lua_Integer n = luaL_len(L, -1);
-        const char **argv = lua_newuserdatauv(L, sizeof(*argv) * (size_t)(n + 2), 0);
-        luaL_checkstack(L, (int)n + 4, "arguments");
-        argv[0] = self;
-        for (lua_Integer i = 1; i <= n; i++) {
-            lua_rawgeti(L, -2 - (int)(i - 1), i);
-            argv[i] = luaL_checkstring(L, -1);
-        }
-        argv[n + 1] = NULL;
-        char id[24];
-        snprintf(id, sizeof(id), "%d", (int)g - 1);
-        pids[g - 1] = fork();
-        if (pids[g - 1] == 0) {
-            setenv("_GOST_ID", id, 1);
-            int null = open("/dev/null", O_RDONLY);
-            if (null >= 0)
-                dup2(null, 0);
-            execv(self, (char **)argv);
-            _exit(127);
-        }
-        lua_settop(L, 2);
-    }
-    int worst = 0, status;
-    pid_t pid;
-    while ((pid = wait(&status)) > 0 || errno == EINTR) {
-        if (pid <= 0)
-            continue;
-        int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        for (lua_Integer g = 0; g < groups; g++)
-            if (pids[g] == pid)
-                pids[g] = 0;
-        if (code != 0 && worst == 0) { /* one failed: the others are ended with it */
-            worst = code;
-            for (lua_Integer g = 0; g < groups; g++)
-                if (pids[g] > 0)
-                    kill(pids[g], SIGTERM);
-        }
-    }
-    lua_pushinteger(L, worst);
-    return 1;
-}
-
 static int l_cores(lua_State *L)
 {
     cpu_set_t set;
@@ -295,7 +240,6 @@ void gostL_open_system(lua_State *L)
     static const luaL_Reg functions[] = {{"lookup", l_lookup},
                                          {"resolver", l_resolver},
                                          {"on_signal", l_on_signal},
-                                         {"spawn_processes", l_spawn_processes},
                                          {"cores", l_cores},
                                          {"raise_nofile", l_raise_nofile},
                                          {"pid", l_pid},

@@ -47,6 +47,19 @@ describe("gost-lua", function()
     end)
   end
 
+  it("passes signals on to the processes of `--`, which do not outlive it", function()
+    for signal, status in pairs { TERM = 0, INT = 0, KILL = "signal" } do
+      local both = support.gost { "-L", "http://127.0.0.1:0", "--", "-L", "socks5://127.0.0.1:0", exits_cleanly = false }
+      assert.equal(2, #both.addrs)
+      both:kill(signal)
+      local how, code = both:wait(10)
+      assert.equal(status, how == "exit" and code or how)
+      for _, port in ipairs(both.ports) do
+        support.eventually(function() return not support.connects(port) end, 10)
+      end
+    end
+  end)
+
   it("tells of a script that is not there without a traceback", function()
     local result = run "nowhere.lua"
     assert.equal(1, result.status)
