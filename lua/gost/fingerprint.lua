@@ -8,7 +8,7 @@ local fingerprint = {}
 local LISTS = {
   chain = "chains", hop = "hops", bypass = "bypasses", bypasses = "bypasses", admission = "admissions",
   admissions = "admissions", auther = "authers", authers = "authers", resolver = "resolvers", hosts = "hosts",
-  limiter = "limiters", climiter = "climiters", rlimiter = "rlimiters", ingress = "ingresses",
+  limiter = "limiters", climiter = "climiters", rlimiter = "rlimiters", ingress = "ingresses", sd = "sds",
   logger = "loggers", loggers = "loggers",
 }
 
@@ -17,58 +17,122 @@ local SINGULAR = { bypasses = "bypass", hosts = "hosts", ingresses = "ingress" }
 ---What does not change a service: where a function's text stands, and what was made of a definition.
 local PASSED_OVER = { line = true, built = true, running = true }
 
+local function by_text(a, b) return tostring(a) < tostring(b) end
+
 local function sorted_keys(value)
-  local keys = {}
-  for key in pairs(value) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  local keys, others = {}, false
+  for key in pairs(value) do
+    keys[#keys + 1] = key
+    others = others or type(key) ~= "string"
+  end
+  table.sort(keys, others and by_text or nil)
   return keys
 end
 
+local INDEXED = {} -- key of how many entries an index knows
+local indexes = setmetatable({}, { __mode = "k" })
+
+---The entry of a list that has this name.
 local function entry(list, name)
-  for _, one in ipairs(list or {}) do
-    if one.name == name then return one end
+  if not list then return nil end
+  local index = indexes[list]
+  if not index or index[INDEXED] ~= #list then -- scripts may add to a list
+    index = { [INDEXED] = #list }
+    for _, one in ipairs(list) do
+      if one.name and not index[one.name] then index[one.name] = one end
+    end
+    indexes[list] = index
   end
+  return index[name]
 end
 
-local write
+---What is written so far: text, and the entries of lists that it names.
+---@class gost.Shape
+---@field out string[]
+---@field refs string[][]  list and name of each
 
-local function write_reference(out, configuration, list, name, seen)
-  local key = list .. "\0" .. name
-  if seen[key] then return end
-  seen[key] = true
-  out[#out + 1] = "@" .. key
-  local found = entry(configuration[list], name)
-  if found then write(out, configuration, found, nil, seen) end
+local function note_reference(to, list, name)
+  to.refs[#to.refs + 1] = { list, name }
 end
 
 ---Keys under which files are named: certFile, keyFile, `file: {path: …}`.
-local function is_file(key)
-  return type(key) == "string" and (key == "path" or key:lower():find "file$" ~= nil)
+local is_file = setmetatable({}, { __mode = "k", __index = function(self, key)
+  local found = type(key) == "string" and (key == "path" or key:lower():find "file$" ~= nil)
+  self[key] = found
+  return found
+end })
+
+---Has it no keys but 1 to `length`?
+local function is_list(value, length)
+  local n = 0
+  for _ in pairs(value) do n = n + 1 end
+  return n == length
 end
 
----Text of a value and of what it refers to, with the age of files.
-function write(out, configuration, value, under, seen)
-  local kind = type(value)
+---Text of a value, with the age of files; what it refers to is noted.
+---@param to gost.Shape
+local function write(to, value, under)
+  local kind, out = type(value), to.out
   if kind ~= "table" then
     out[#out + 1] = kind:sub(1, 1) .. tostring(value)
     if kind == "string" and LISTS[under] then
-      write_reference(out, configuration, LISTS[under], value, seen)
-    elseif kind == "string" and is_file(under) then
+      note_reference(to, LISTS[under], value)
+    elseif kind == "string" and under and is_file[under] then
       out[#out + 1] = core.file_stamp(value) or ""
     end
     return
   end
   out[#out + 1] = "{"
-  for _, key in ipairs(sorted_keys(value)) do
-    if not PASSED_OVER[key] then
-      out[#out + 1] = tostring(key) .. "="
-      write(out, configuration, value[key], type(key) == "string" and key or under, seen)
+  local length = #value
+  for i = 1, length do write(to, value[i], under) end
+  if length == 0 or not is_list(value, length) then
+    for _, key in ipairs(sorted_keys(value)) do
+      if not PASSED_OVER[key] and not (math.type(key) == "integer" and key >= 1 and key <= length) then
+        out[#out + 1] = tostring(key) .. "="
+        write(to, value[key], type(key) == "string" and key or under)
+      end
     end
   end
   out[#out + 1] = "}"
   -- a hop inside a chain that has only a name stands for an entry of the list
   if value.name and not value.nodes and next(value) == "name" and next(value, "name") == nil then
-    write_reference(out, configuration, "hops", value.name, seen)
+    note_reference(to, "hops", value.name)
+  end
+end
+
+---Entries of the lists of a configuration, written once each: thousands of services may share a long one.
+---@type table<table, table<string, { digest: string, refs: string[][] }>>
+local written = setmetatable({}, { __mode = "k" })
+
+local function entries_of(configuration)
+  local all = written[configuration]
+  if not all then
+    all = setmetatable({}, { __index = function(self, key)
+      local list, name = key:match "^(.-)%z(.*)$"
+      local to = { out = {}, refs = {} }
+      local found = entry(configuration[list], name)
+      if found then write(to, found) end
+      self[key] = { digest = core.hash("sha256", table.concat(to.out, "\1")), refs = to.refs }
+      return self[key]
+    end })
+    written[configuration] = all
+  end
+  return all
+end
+
+---Add what the references lead to, each thing once.
+local function follow(to, configuration)
+  local all, seen, i = entries_of(configuration), {}, 1
+  while to.refs[i] do
+    local key = to.refs[i][1] .. "\0" .. to.refs[i][2]
+    if not seen[key] then
+      seen[key] = true
+      local one = all[key]
+      to.out[#to.out + 1] = "@" .. key
+      to.out[#to.out + 1] = one.digest
+      table.move(one.refs, 1, #one.refs, #to.refs + 1, to.refs)
+    end
+    i = i + 1
   end
 end
 
@@ -76,12 +140,13 @@ end
 ---@param service table
 ---@return string
 function fingerprint.of(configuration, service)
-  local out, listener = {}, service.listener or {}
-  write(out, configuration, service, nil, {})
+  local to, listener = { out = {}, refs = {} }, service.listener or {}
+  write(to, service)
   if (components.get("listener", listener.type or "tcp") or {}).tls then
-    write(out, configuration, configuration.tls or {}, nil, {}) -- perhaps the certificate is the program's
+    write(to, configuration.tls or {}) -- perhaps the certificate is the program's
   end
-  return table.concat(out, "\1")
+  follow(to, configuration)
+  return table.concat(to.out, "\1")
 end
 
 ---How to call an item of a list: by its name, or its place.

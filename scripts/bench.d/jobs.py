@@ -99,4 +99,6 @@ JOBS = [
         ("connection", 1), kind="rate"),
     Job("config", "gost-lua -t: 5,000 services, 50,000 bypass rules", "config", kind="config",
         size=(1, 1)),
+    Job("config-load", "the same configuration, until all 5,000 ports answer", "config",
+        kind="config", size=(1, 1), args={"load": True}),
 ]

@@ -6,6 +6,7 @@ Each round starts everything anew: no round sees the ports in TIME_WAIT or the m
 import os
 import shutil
 import signal
+import socket
 import statistics
 import tempfile
 import threading
@@ -205,25 +206,54 @@ def write_config(path, services=5000, rules=50000):
             out.write(f"  - \"{rule}\"\n")
 
 
-def measure_config(bench, _job, _contestant):
-    """Seconds and memory to read and check a large configuration."""
+def spawn_on_config(bench, path, room, *flags):
+    return os.posix_spawn(bench.gost_lua, [bench.gost_lua, "-C", path, *flags], os.environ,
+                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.path.join(room, "out"),
+                                         os.O_WRONLY | os.O_CREAT, 0o600),
+                                        (os.POSIX_SPAWN_DUP2, 1, 2)])
+
+
+def last_words(room):
+    with open(os.path.join(room, "out"), encoding="utf-8", errors="replace") as out:
+        return " | ".join(out.read().splitlines()[-2:])
+
+
+def wait_for_ports(ports, deadline):
+    """Until every port takes a connection; they are opened in order, so the last is asked first."""
+    for port in reversed(ports):
+        while True:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if time.monotonic() > deadline:
+                raise BenchError(f"port {port} does not answer")
+            time.sleep(0.005)
+
+
+def measure_config(bench, job, _contestant):
+    """Seconds and memory to read and check a large configuration; to serve it, with `load`."""
     room = bench.room()
     path = os.path.join(room, "large.yml")
     write_config(path)
     started = time.monotonic()
-    pid = os.posix_spawn(bench.gost_lua, [bench.gost_lua, "-C", path, "-t"], os.environ,
-                         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.path.join(room, "out"),
-                                        os.O_WRONLY | os.O_CREAT, 0o600),
-                                       (os.POSIX_SPAWN_DUP2, 1, 2)])
+    load = job.args.get("load")
+    pid = spawn_on_config(bench, path, room, *([] if load else ["-t"]))
     limit = threading.Timer(LOAD_SECONDS, os.kill, (pid, signal.SIGKILL))
     limit.start()
+    wall, wrong = None, None
+    if load:
+        try:
+            wait_for_ports(range(10000, 15000), started + LOAD_SECONDS)
+            wall = time.monotonic() - started
+        except BenchError as error:
+            wrong = error
+        os.kill(pid, signal.SIGTERM)
     _, status, use = os.wait4(pid, 0)
     limit.cancel()
-    wall = time.monotonic() - started
-    if status != 0:
-        with open(os.path.join(room, "out"), encoding="utf-8", errors="replace") as out:
-            raise BenchError("gost-lua -t failed: " + " | ".join(out.read().splitlines()[-2:]))
-    return {"wall": wall, "cpu": use.ru_utime + use.ru_stime, "pss": use.ru_maxrss / 1024}
+    if wrong or status != 0:
+        raise BenchError(f"gost-lua failed: {wrong or ''} {last_words(room)}")
+    return {"wall": wall or time.monotonic() - started, "cpu": use.ru_utime + use.ru_stime,
+            "pss": use.ru_maxrss / 1024}
 
 
 MEASURES = {"load": measure_load, "rate": measure_load, "idle": measure_idle,

@@ -249,6 +249,24 @@ log: {output: %s, format: %s}
   end)
 end)
 
+describe("A large configuration", function()
+  it("is loaded and reloaded in time that does not grow with services times rules", function()
+    local lines = { "services:" }
+    for i = 1, 400 do lines[#lines + 1] = ("- { name: s%d, addr: '127.0.0.1:0', bypass: many }"):format(i) end
+    lines[#lines + 1] = "bypasses:\n- name: many\n  matchers:"
+    for i = 1, 50000 do lines[#lines + 1] = ("  - h%d.test"):format(i) end
+    local path = support.files.with("large.yml", table.concat(lines, "\n") .. "\n")
+    local gost = support.gost { "--workers", "1", "-C", path, listeners = 0 }
+    gost:wait_log('"service":"s400"', support.scaled(10))
+    gost:kill "HUP"
+    gost:wait_log("config reloaded", support.scaled(10))
+    assert.not_matches("[~+-] service", gost:output())
+    local stat = support.files.read(("/proc/%d/stat"):format(gost.pid))
+    local user = tonumber((stat:match "^.*%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+)"))
+    assert.is_true(user < 100 * support.scaled(3), user .. " hundredths of a second")
+  end)
+end)
+
 describe("service:reload{}", function()
   it("changes a running service, or nothing", function()
     local text = [[
