@@ -257,9 +257,12 @@ size_t gost_relay_encode(uint8_t *buf, size_t cap, const struct gost_relay *in)
     struct writer w = {.buf = buf, .cap = cap < GOST_RELAY_MAX ? cap : GOST_RELAY_MAX, .at = HEAD};
     if (cap < HEAD)
         return 0;
+    bool auth_first = (in->code & GOST_RELAY_COMMAND_MASK) == GOST_RELAY_BIND && !in->has_id;
+    if (in->has_auth && auth_first)
+        put_auth(&w, &in->auth);
     if (in->has_network)
         put_network(&w, in->network);
-    if (in->has_auth)
+    if (in->has_auth && !auth_first)
         put_auth(&w, &in->auth);
     for (int i = 0; i < in->naddrs; i++)
         put_addr(&w, &in->addr[i]);

@@ -89,7 +89,8 @@ enum {
 ssize_t gost_relay_decode(struct gost_relay *out, const uint8_t *p, size_t n);
 
 /**
- * Encode; the order is network, auth, addresses, ID, metadata (none when `meta` is empty).
+ * Encode; the order is network, auth, addresses, ID, metadata (none when `meta` is empty). A BIND
+ * that names no tunnel has auth in front of the network. GOST's clients do it so.
  * @return bytes written; 0 when they do not fit into `cap`, or `meta` was not made by
  *         gost_relay_put_meta or gost_relay_decode
  */

@@ -29,6 +29,7 @@ struct gost_connector_kind {
     const char *aliases;
     const char *help;
     struct gost_options options;
+    bool knows_target; /**< the node may know the target itself: requests may be `unnamed` */
     /** Check the settings and derive state; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_connector *c);
     /**

@@ -14,12 +14,14 @@ static int forward_connect(struct gost_connector *c, struct gost_stream **io,
 const struct gost_connector_kind gost__tcp_connector = {
     .name = "tcp",
     .help = "nothing is asked for: the node leads where it leads",
+    .knows_target = true,
     .connect = forward_connect,
 };
 
 const struct gost_connector_kind gost__forward_connector = {
     .name = "forward",
     .help = "nothing is asked for: the node leads where it leads",
+    .knows_target = true,
     .connect = forward_connect,
 };
 

@@ -5,6 +5,8 @@
 #include "core/net/linger.h"
 #include "core/runtime/loop.h"
 
+#include <poll.h>
+
 void gost__handshake_begin(struct gost_conn *c, const struct gost_handshake_settings *s)
 {
     c->deadline = gost_deadline_in(s->read_timeout > 0 ? s->read_timeout : GOST_READ_TIMEOUT);
@@ -34,6 +36,17 @@ int gost__introduce(struct gost_conn *c, struct gost_stream *up, int version)
     gost_sockaddr_unmap(&header.dst);
     size_t n = gost_proxy_header_encode(bytes, sizeof(bytes), &header);
     return gost_io_write(up, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
+}
+
+void gost__settle(struct gost_conn *c)
+{
+    struct gost_fiber *self = gost_fiber_self();
+    struct pollfd p = {.fd = -1, .events = POLLIN};
+    if (gost_stream_query(c->client, GOST_QUERY_FD, &p.fd) != 0 || poll(&p, 1, 0) != 0)
+        return;
+    gost_stream_set_waker(c->client, GOST_READER, &self->waker);
+    gost_fiber_wait(gost_deadline_in(GOST__SETTLE_MS)); /* how it ends shows in what follows */
+    gost_stream_set_waker(c->client, GOST_READER, NULL);
 }
 
 uint64_t gost__deadline_within(uint64_t deadline, int64_t ms)

@@ -10,7 +10,8 @@
 
 enum {
     GOST_READ_TIMEOUT = 15 * 1000, /**< milliseconds, where readTimeout is 0 */
-    GOST_LAST_WORD_MS = 5 * 1000   /**< how long an error reply may take to be written */
+    GOST_LAST_WORD_MS = 5 * 1000,  /**< how long an error reply may take to be written */
+    GOST__SETTLE_MS = 10           /**< how long the target's first bytes stay behind a reply */
 };
 
 /** The options that every handler has. */
@@ -55,6 +56,14 @@ void gost__last_word(struct gost_conn *c, const void *p, size_t n);
  * @return 0 or a negative code
  */
 int gost__introduce(struct gost_conn *c, struct gost_stream *up, int version);
+
+/**
+ * After a reply, before the target's bytes follow it: a client of GOST 3.3 throws away what it reads
+ * together with the reply. Waits until the client has said something, which shows that it has the
+ * reply, or GOST__SETTLE_MS; suspends. Streams that keep writes apart by themselves (TLS records,
+ * frames of multiplexers) are not waited for.
+ */
+void gost__settle(struct gost_conn *c);
 
 /** The earlier of `deadline` and now + `ms`; 0 or less: just `deadline`. */
 uint64_t gost__deadline_within(uint64_t deadline, int64_t ms);

@@ -107,12 +107,23 @@ static int begin_tunnel(struct gost__http *x, int rc)
     return rc;
 }
 
+/* As GOST's clients say it, and others that Go's library speaks for. */
+static bool is_go(const struct gost__http *x)
+{
+    static const char agent[] = "Go-http-client/";
+    struct gost_slice s = gost_http1_get(&x->head, "User-Agent");
+    return s.p && s.n >= sizeof(agent) - 1 && memcmp(s.p, agent, sizeof(agent) - 1) == 0;
+}
+
 static int tunnel(struct gost__http *x, struct gost_stream **up)
 {
+    bool settle = is_go(x); /* asked now: the head is gone with what follows */
     gost_buf_consume(&x->out, x->out.len);
     int rc = gost_buf_printf(
         &x->out, "HTTP/1.1 200 Connection established\r\nProxy-Agent: %s\r\n\r\n", x->set->agent);
     rc = begin_tunnel(x, rc);
+    if (rc == 0 && settle)
+        gost__settle(x->c);
     return rc == 0 ? gost_conn_relay(x->c, up) : rc;
 }
 

@@ -147,7 +147,7 @@ static int relay_connect_packet(struct gost_connector *c, struct gost_stream **i
     const struct relay_settings *s = c->settings;
     (void)carrier;
     deadline = gost__deadline_within(deadline, s->timeout);
-    if (!request->addr.host[0] && request->addr.port == 0)
+    if (!request->addr.host[0] && request->addr.port == 0 && !request->unnamed)
         return packet_associate(c, io, deadline, out);
     return packet_connect(c, io, request, deadline, out);
 }
@@ -187,6 +187,7 @@ const struct gost_connector_kind gost__relay_connector = {
     .name = "relay",
     .help = "GOST's relay protocol",
     .options = {options, sizeof(struct relay_settings)},
+    .knows_target = true,
     .init = relay_init,
     .connect = relay_connect,
     .connect_packet = relay_connect_packet,

@@ -150,8 +150,10 @@ static int serve_connect(struct gost_handler *h, struct gost_conn *c, const stru
     }
     c->deadline = gost_deadline_in(GOST_LAST_WORD_MS);
     rc = answer(c, GOST_SOCKS5_OK, up);
-    if (rc == 0)
+    if (rc == 0) {
+        gost__settle(c);
         rc = gost_conn_relay(c, &up);
+    }
     gost_stream_close(up);
     return rc;
 }

@@ -85,7 +85,7 @@ static int connect_direct(const struct gost_addr *addr, enum gost_network networ
 /* Is a request of datagrams for any destination? */
 static bool is_association(const struct gost_request *r)
 {
-    return !r->addr.host[0] && r->addr.port == 0;
+    return !r->addr.host[0] && r->addr.port == 0 && !r->unnamed;
 }
 
 /* The first address that a socket can be bound for; IPv4 goes first, since nothing tells whether
@@ -299,6 +299,16 @@ static char *way_text(const struct way *w)
     return copy;
 }
 
+/* Is a target missing that the last node does not know either? */
+static int check_named(const struct way *w)
+{
+    const struct gost_connector_kind *k = w->node[w->count - 1]->connector->kind;
+    if (!w->request->unnamed || k->knows_target)
+        return 0;
+    return gost_fail(GOST_ENONODE,
+                     "the service has no forwarder, and %s nodes want to be told a target", k->name);
+}
+
 /* Through the chosen nodes to the target. */
 static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
 {
@@ -306,7 +316,9 @@ static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
     struct gost_node *n = w->node[last];
     struct gost_stream *io = NULL;
     char text[GOST_HOSTPORT_MAX], node[GOST_HOSTPORT_MAX];
-    int rc = node_open(w, last, deadline, &io);
+    int rc = check_named(w);
+    if (rc == 0)
+        rc = node_open(w, last, deadline, &io);
     if (rc != 0)
         return rc;
     rc = to->packet ? ask_packet(w, last, w->request, &io, deadline, to->packet)

@@ -104,7 +104,8 @@ static int dial_decided(struct gost_session *s, struct gost_request *r, struct g
     struct gost_conn *c = &s->conn;
     union gost_sockaddr found[8];
     bool direct = d->kind == GOST_ROUTE_DIRECT;
-    if (h->resolve && r->network != GOST_UNIX && gost_ip_parse(r->addr.host, 0, NULL) == 0) {
+    if (h->resolve && !r->unnamed && r->network != GOST_UNIX &&
+        gost_ip_parse(r->addr.host, 0, NULL) == 0) {
         int n = h->resolve(h->arg, c, &r->addr, found, 8);
         if (n < 0)
             return gost_fail_at(n, "resolve %s", r->addr.host);
@@ -340,11 +341,28 @@ static int forward_to(struct gost_conn *c, struct gost_request *r, struct target
     return rc;
 }
 
+/* Without nodes of its own, the chain's last one may know: a relay node that forwards. */
+static int forward_unnamed(struct gost_conn *c, const struct gost_request *request,
+                           const struct end *up)
+{
+    struct gost_service *sv = gost_session_of(c)->service;
+    if (!sv->router.chain || request->addr.host[0])
+        return gost_fail(GOST_ENONODE, "the service has no forwarder");
+    struct gost_request *r = malloc(sizeof(*r));
+    if (!r)
+        return gost_fail_code(GOST_ENOMEM);
+    *r = *request;
+    r->unnamed = true;
+    int rc = dial_request(c, r, up);
+    free(r);
+    return rc;
+}
+
 static int forward(struct gost_conn *c, const struct gost_request *request, const struct end *up)
 {
     struct target t;
     if (!gost_session_of(c)->service->forwarder)
-        return gost_fail(GOST_ENONODE, "the service has no forwarder");
+        return forward_unnamed(c, request, up);
     struct gost_request *r = malloc(sizeof(*r)); /* too big for a fiber's stack */
     if (!r)
         return gost_fail_code(GOST_ENOMEM);

@@ -242,7 +242,9 @@ local FORWARDERS = { tcp = true, udp = true, forward = true, rtcp = true, rudp =
 local function check_forwarder(c, service, path)
   local handler = service.handler or {}
   local forwarder = service.forwarder
-  if FORWARDERS[handler.type or ""] and not forwarder and not base.truthy(handler.metadata, "sniffing") then
+  local may_lead = handler.chain or handler.chainGroup -- to a relay node that forwards
+  if FORWARDERS[handler.type or ""] and not forwarder and not may_lead
+    and not base.truthy(handler.metadata, "sniffing") then
     c.found:at(handler, "type", "strict", path .. ".handler",
       ("handler %q has no forwarder, so it has no target"):format(handler.type))
   elseif forwarder and (forwarder.hop or forwarder.name) and #(forwarder.nodes or {}) > 0 then
