@@ -12,13 +12,10 @@
 #include "core/transport/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* --- names -------------------------------------------------------------------------------------- */

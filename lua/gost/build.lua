@@ -202,17 +202,6 @@ local function set_conditions(made, node)
   return made
 end
 
----TLS fine points lie one level deeper in files than in the core's table.
-local function flat_tls(tls)
-  if not tls then return nil end
-  local flat = {}
-  for key, value in pairs(tls) do
-    if key ~= "options" then flat[key] = value end
-  end
-  for key, value in pairs(tls.options or {}) do flat["options." .. key] = value end
-  return flat
-end
-
 ---What a target does to HTTP, in the core's words. Older names count where the newer ones are absent.
 local function treatment(node)
   local http = node.http

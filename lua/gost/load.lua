@@ -3,6 +3,7 @@ local commandline = require "gost.commandline"
 local problems = require "gost.problems"
 local schema = require "gost.schema"
 local source = require "gost.source"
+local url = require "gost.url"
 
 local load = {}
 
@@ -58,6 +59,22 @@ local function from_flags(into, options, found)
   end
 end
 
+---Does anything here name this chain?
+local function names_chain(value, name)
+  for key, item in pairs(value) do
+    if key == "chain" and item == name then return true end
+    if type(item) == "table" and key ~= "metadata" and names_chain(item, name) then return true end
+  end
+  return false
+end
+
+----F makes a chain for the services of -L; those of files do not use it unless they say so.
+local function check_use(all, options, found)
+  if #options.F == 0 or not all.chains or names_chain(all, "chain-0") then return end
+  found:add("strict", "", "no service goes this way: -F is for those of -L, others name chain-0 as their chain",
+    ("-F %s"):format(url.mask(options.F[1])))
+end
+
 ---@param options table                 from commandline.parse
 ---@param env fun(name: string): string?
 ---@return table? configuration
@@ -86,6 +103,7 @@ function load.configuration(options, env)
   from_environment(all, env, found)
   from_flags(all, options, found)
   all.services = all.services or {}
+  check_use(all, options, found)
   return all, found
 end
 

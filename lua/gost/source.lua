@@ -54,7 +54,11 @@ local function decode(text, format, name)
   else
     value, positions = require("gost.yaml").decode(text, { name = name })
   end
-  if value == nil and type(positions) == "string" then return nil, positions end
+  if value == nil and type(positions) == "string" then
+    local line = positions:find("cannot start any token", 1, true) and positions:match ":(%d+):%d+: "
+    local at = line and text:match(("[^\n]*\n"):rep(tonumber(line) - 1) .. "([^\n]*)")
+    return nil, at and at:find "^ *\t" and positions .. "; YAML is indented with blanks, not with tabs" or positions
+  end
   return { name = name, kind = "file", value = value, positions = positions }
 end
 

@@ -49,7 +49,8 @@ describe("gost-lua", function()
 
   it("passes signals on to the processes of `--`, which do not outlive it", function()
     for signal, status in pairs { TERM = 0, INT = 0, KILL = "signal" } do
-      local both = support.gost { "-L", "http://127.0.0.1:0", "--", "-L", "socks5://127.0.0.1:0", exits_cleanly = false }
+      local both = support.gost { "-L", "http://127.0.0.1:0", "--", "-L", "socks5://127.0.0.1:0",
+        exits_cleanly = false }
       assert.equal(2, #both.addrs)
       both:kill(signal)
       local how, code = both:wait(10)
@@ -107,6 +108,13 @@ describe("gost-lua", function()
       "-F http://h:1?secure=true: chains[0].hops[0].nodes[0].dialer.tls.secure: "
         .. 'dialer "tcp" does no TLS, so this is of no use' },
     { { "-L", ":9", "-F", "http+tls://h:1?secure=true" } },
+    { { "-C", "{services: [{addr: ':9'}]}", "-F", "http://h:1" },
+      "-F http://h:1: no service goes this way: -F is for those of -L, others name chain-0 as their chain",
+      bare = true },
+    { { "-C", "{services: [{addr: ':9', handler: {chain: chain-0}}]}", "-F", "http://h:1" } },
+    { { "-C", "a:\n\t- b" },
+      ":2:1: found character that cannot start any token while scanning for the next token (line 2); "
+      .. "YAML is indented with blanks, not with tabs" },
     { { "-C", "services: [{listener: {type: tls, tls: {secure: true, rejectUnknownSNI: true}}}]\n" },
       ":1:41: services[0].listener.tls.secure: is of no use here: it belongs to the TLS of clients" },
     { { "-C", "tls: {organization: x, options: {alpn: [h2]}}\n" },
@@ -121,6 +129,7 @@ describe("gost-lua", function()
         argv[3] = path
       end
       local result = run(table.unpack(argv))
+      if case.bare then path = "" end
       assert.equal(case[2] and path .. case[2] .. "\n1 mistake\n" or "", result.stderr)
       assert.equal(case[2] and 1 or 0, result.status)
     end)
