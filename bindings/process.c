@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,9 +81,11 @@ static void look_after(struct family *f, const sigset_t *signals)
             note_end(f, pid, status);
         if (pid < 0 && errno == ECHILD)
             return;
-        int sig = sigwaitinfo(signals, NULL);
+        siginfo_t from;
+        int sig = sigwaitinfo(signals, &from);
         f->leaving |= sig == SIGTERM || sig == SIGINT;
-        if (sig > 0 && sig != SIGCHLD)
+        /* a terminal's Ctrl-C reaches the whole group; a second one would cut connections */
+        if (sig > 0 && sig != SIGCHLD && from.si_code != SI_KERNEL)
             tell_all(f, sig);
     }
 }
@@ -110,6 +114,10 @@ static int l_spawn_processes(lua_State *L)
         lua_rawgeti(L, 1, i + 1);
         f.pids[i] = start(L, self, i, &before);
         lua_settop(L, 2);
+        if (f.pids[i] < 0) { /* no process: as if it had failed at once */
+            fprintf(stderr, "gost-lua: fork: %s\n", strerror(errno));
+            note_end(&f, f.pids[i], 1 << 8);
+        }
     }
     look_after(&f, &signals);
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -36,10 +36,10 @@ local function tree_map(map, o)
   table.sort(keys)
   for i, key in ipairs(keys) do
     local value = map[key]
-    if type(value) == "table" then
+    if url.secret_key(key) and (type(value) ~= "table" or not o.show_secrets) then
+      value = masked(type(value) == "table" and "?" or value, o.show_secrets)
+    elseif type(value) == "table" then
       value = is_list(value) and value or tree_map(value, o)
-    elseif url.secret_key(key) then
-      value = masked(value, o.show_secrets)
     end
     out[i] = { key, value }
   end

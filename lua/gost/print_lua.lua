@@ -88,7 +88,9 @@ local function map_tree(map, o, open)
   table.sort(keys)
   for _, key in ipairs(keys) do
     local value = map[key]
-    if type(value) == "table" then
+    if type(value) == "table" and url.secret_key(key) and not o.show_secrets then
+      add(tree, key, code(values.MASK))
+    elseif type(value) == "table" then
       if value[1] ~= nil then
         local list = {}
         for i, one in ipairs(value) do

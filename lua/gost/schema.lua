@@ -233,6 +233,14 @@ local function wrap(c, key, value)
   return out
 end
 
+---What stands in the place of an object: shown unless it may be its password.
+local function instead(object, value)
+  for _, field in ipairs(object.fields) do
+    if field.kind == "secret" then return (" (%s, %s …)"):format(object.fields[1].key, field.key) end
+  end
+  return ", not " .. what(value)
+end
+
 ---@param object gost.Object
 local function object_loader(object, shorthand)
   return function(c, value)
@@ -241,7 +249,7 @@ local function object_loader(object, shorthand)
     if type(value) ~= "table" then
       if shorthand then value = wrap(c, shorthand, value)
       else
-        c:problem("error", ("expected a mapping, not %s"):format(what(value)))
+        c:problem("error", ("expected a mapping%s"):format(instead(object, value)))
         return nil
       end
     elseif value[1] ~= nil and not (c.lua and getmetatable(value)) then
