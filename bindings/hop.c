@@ -88,7 +88,7 @@ static void add_node(void *arg, void *object)
     gost_hop_add(arg, object);
 }
 
-/* core.hop{name=, nodes={Node…}, strategy=, max_fails=, fail_timeout_ms=, bypasses={…}, select=,
+/* core.hop{name=, nodes={Node…}, strategy=, max_fails=, fail_timeout_ms=, max_latency_ms=, bypasses={…}, select=,
  * group=} */
 static int l_hop(lua_State *L)
 {
@@ -105,10 +105,11 @@ static int l_hop(lua_State *L)
     enum gost_strategy kind = GOST_STRATEGY_ROUND;
     if (strategy && !gost_strategy_parse(strategy, &kind))
         return luaL_error(L, "hop %s: unknown strategy \"%s\"", h->name, strategy);
-    if (kind == GOST_STRATEGY_PARALLEL || kind == GOST_STRATEGY_LATENCY)
+    if (kind == GOST_STRATEGY_PARALLEL)
         return luaL_error(L, "hop %s: strategy \"%s\" is not implemented yet", h->name, strategy);
     const char *scope = gostL_field_string(L, 1, "scope");
-    if ((rc = gost_hop_set_strategy(h, kind, scope ? scope : "")) != 0)
+    if ((rc = gost_hop_set_strategy(h, kind, gostL_field_int(L, 1, "max_latency_ms", 0),
+                                    scope ? scope : "")) != 0)
         return luaL_error(L, "hop %s: %s", h->name, gost_diag_text(rc));
     h->group = gostL_field_bool(L, 1, "group", false);
     h->max_fails = (int)gostL_field_int(L, 1, "max_fails", 0);

@@ -6,6 +6,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/registry.h"
+#include "core/route/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,18 @@ static int take_tls(lua_State *L, int index, struct gost_node *n)
     return rc;
 }
 
+/* How it is looked after. */
+static int take_probe(lua_State *L, int index, struct gost_node *n)
+{
+    void *settings;
+    int max_fails = (int)gostL_field_int(L, index, "max_fails", 0);
+    lua_getfield(L, index, "via");
+    struct gost_chain *via = gostL_test(L, -1, GOSTL_CHAIN);
+    lua_pop(L, 1);
+    int rc = gostL_settings(L, index, &gost_probe_options, &settings);
+    return rc == 0 ? gost_probe_start(n, settings, max_fails, via) : rc;
+}
+
 /* What a member of a group stands for. */
 static void take_member(lua_State *L, struct gost_node *n)
 {
@@ -224,6 +237,7 @@ static int l_node(lua_State *L)
     take_part(L, n, "dialer", take_dialer);
     take_part(L, n, "http", take_treatment);
     take_part(L, n, "tls", take_tls);
+    take_part(L, n, "probe", take_probe);
     return 1;
 }
 

@@ -1,5 +1,7 @@
 #include "core/policy/failmark.h"
 
+#include "core/policy/select.h"
+
 uint32_t gost_failmark_fail(struct gost_failmark *m, uint64_t now)
 {
     /* The time first: a reader that sees the new count must not pair it with an old time. */
@@ -34,4 +36,15 @@ bool gost_failmark_failed(struct gost_failmark *m, uint64_t now, int max_fails, 
         return false;
     uint64_t last = atomic_load_explicit(&m->last, memory_order_relaxed);
     return now < last || now - last < timeout; /* another worker's clock may be a little ahead */
+}
+
+/* Zeroed memory is to mean that nothing is known. */
+void gost_failmark_set_latency(struct gost_failmark *m, int64_t latency)
+{
+    atomic_store_explicit(&m->latency, latency - GOST_LATENCY_UNKNOWN, memory_order_relaxed);
+}
+
+int64_t gost_failmark_latency(const struct gost_failmark *m)
+{
+    return atomic_load_explicit(&m->latency, memory_order_relaxed) + GOST_LATENCY_UNKNOWN;
 }

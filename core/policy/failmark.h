@@ -12,6 +12,7 @@
 struct gost_failmark {
     _Atomic uint64_t last;  /**< of the last failure, milliseconds of the monotonic clock */
     _Atomic uint32_t count; /**< failures since the last success */
+    _Atomic int64_t latency; /**< of the last probe, see gost_failmark_latency; zero: there was none */
 };
 
 enum {
@@ -27,6 +28,12 @@ uint32_t gost_failmark_reset(struct gost_failmark *m);
 
 /** @return failures since the last success */
 uint32_t gost_failmark_count(struct gost_failmark *m);
+
+/** Note what a probe found: milliseconds, or GOST_LATENCY_FAILED (select.h). */
+void gost_failmark_set_latency(struct gost_failmark *m, int64_t latency);
+
+/** @return milliseconds of the last probe, GOST_LATENCY_UNKNOWN or GOST_LATENCY_FAILED */
+int64_t gost_failmark_latency(const struct gost_failmark *m);
 
 /**
  * Is the node to be avoided now? After the time-out it may be tried again, but its count stays: one

@@ -47,7 +47,8 @@ void gost_hop_unref(struct gost_hop *h)
     free(h);
 }
 
-int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, const char *scope)
+int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, int64_t max_latency,
+                          const char *scope)
 {
     char key[1024];
     snprintf(key, sizeof(key), "hop:%s/%s", scope, h->name);
@@ -56,7 +57,7 @@ int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, const
         return gost_fail_code(GOST_ENOMEM);
     gost_shared_give(h->turn);
     h->turn = turn;
-    gost_selector_create(&h->selector, strategy, 0, turn);
+    gost_selector_create(&h->selector, strategy, max_latency, turn);
     return 0;
 }
 
@@ -105,7 +106,7 @@ static int choice_fill(struct gost_hop *h, struct gost_conn *conn, const struct 
         int64_t timeout = n->fail_timeout > 0 ? n->fail_timeout : h->fail_timeout;
         c->candidate[c->count] = (struct gost_candidate){
             .key = gost_candidate_key(n->name, strlen(n->name)),
-            .latency = GOST_LATENCY_UNKNOWN,
+            .latency = gost_failmark_latency(n->mark),
             .priority = n->priority,
             .weight = (uint32_t)n->weight,
             .backup = n->backup,

@@ -43,9 +43,11 @@ void gost_hop_unref(struct gost_hop *h);
 
 /**
  * Choose by a strategy, taking turns with the hop's copies on other workers.
+ * @param max_latency  milliseconds: nodes that a probe found slower are left out; 0: no limit
  * @param scope  what tells this hop from others of the same name
  */
-int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, const char *scope);
+int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, int64_t max_latency,
+                          const char *scope);
 
 /** Append a node; the hop takes a reference of its own. @return 0 or GOST_ENOMEM */
 int gost_hop_add(struct gost_hop *h, struct gost_node *n);

@@ -3,6 +3,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/route/hop.h"
+#include "core/route/probe.h"
 #include "core/runtime/shared.h"
 #include "core/transport/tls.h"
 
@@ -49,6 +50,7 @@ void gost_node_unref(struct gost_node *n)
     free(n->bypass);
     gost_hosts_unref(n->hosts);
     gost_resolver_unref(n->resolver);
+    gost__probe_stop(n->probe);
     gost_treatment_delete(n->treatment);
     gost_tls_context_unref(n->tls);
     free(n->tls_name);

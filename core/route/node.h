@@ -17,6 +17,7 @@
 
 struct gost_chain;
 struct gost_hop;
+struct gost_probe;
 
 struct gost_node {
     uint32_t refs;
@@ -48,6 +49,7 @@ struct gost_node {
     char *tls_name;                   /**< for TLS; NULL: its host */
     struct gost_chain *chain; /**< owned reference: a member of a group of chains; or NULL */
     struct gost_hop *hop;     /**< owned reference: a member of a group of hops; or NULL */
+    struct gost_probe *probe; /**< owned: what looks after it; or NULL */
     void *script;             /**< for the bindings */
     void (*script_drop)(struct gost_node *n);
 };
@@ -67,6 +69,9 @@ void gost_node_unref(struct gost_node *n); /**< NULL is fine */
  * @param c  whose request; NULL for one of our own
  */
 bool gost_node_fits(struct gost_node *n, const struct gost_conn *c, const struct gost_request *r);
+
+/** Connect to its address, without any proxy: its own resolver, interface and so on; suspends. */
+int gost__node_connect(struct gost_node *n, uint64_t deadline, struct gost_stream **out);
 
 /** Note that the node failed or worked, and log when that changes its state. */
 void gost_node_failed(struct gost_node *n, int max_fails);

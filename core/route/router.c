@@ -82,6 +82,11 @@ static int connect_direct(const struct gost_addr *addr, enum gost_network networ
                           deadline, out);
 }
 
+int gost__node_connect(struct gost_node *n, uint64_t deadline, struct gost_stream **out)
+{
+    return connect_direct(&n->addr, n->network, n->hosts, n->resolver, &n->socket, deadline, out);
+}
+
 /* Is a request of datagrams for any destination? */
 static bool is_association(const struct gost_request *r)
 {
@@ -172,8 +177,7 @@ static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out
     struct way *w = leg->way;
     struct gost_node *n = w->node[leg->index];
     if (leg->index == 0)
-        return connect_direct(&n->addr, n->network, n->hosts, n->resolver, &n->socket, deadline,
-                              out);
+        return gost__node_connect(n, deadline, out);
     struct gost_node *before = w->node[leg->index - 1];
     struct gost_request to_node = {.network = n->network, .addr = n->addr};
     int rc = node_open(w, leg->index - 1, deadline, out);

@@ -35,7 +35,7 @@ function build.new(configuration, options)
   return setmetatable({
     configuration = configuration,
     shared = options and options.shared or false, claim = options and options.claim or false,
-    made = {},
+    made = {}, probes = (core.worker()) == 0, -- one of all workers probes
   }, Builder)
 end
 
@@ -219,6 +219,19 @@ local function treatment(node)
   }
 end
 
+---How a node is looked after.
+---@param probe? table
+---@param selector? any
+---@param via? userdata  the way to it
+function Builder:probe(probe, selector, via)
+  if not probe or not self.probes then return nil end
+  local command = (probe.type or "tcp"):lower() == "cmd"
+  if (probe[command and "command" or "addr"] or "") == "" then return nil end
+  local made = { max_fails = type(selector) == "table" and selector.maxFails or nil, via = via }
+  for key, value in pairs(probe) do made[key] = value end
+  return made
+end
+
 ---@param node table
 ---@param hop table      the definition it stands in
 ---@param scope string
@@ -237,7 +250,7 @@ function Builder:node(node, hop, scope)
     bypasses = self:bypasses(node),
     hosts = hosts and self:get("hosts", hosts, make_hosts),
     resolver = resolver and self:get("resolvers", resolver, make_resolver),
-    http = treatment(node), tls = flat_tls(node.tls),
+    http = treatment(node), tls = flat_tls(node.tls), probe = self:probe(node.probe, hop.selector, hop.via),
   }, node))
 end
 
@@ -257,7 +270,7 @@ function Builder:hop(hop, scope)
   return core.hop {
     name = hop.name or scope, scope = scope, nodes = nodes, strategy = selector.strategy,
     max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
-    bypasses = self:bypasses(hop), select = select,
+    max_latency_ms = milliseconds(selector.maxLatency), bypasses = self:bypasses(hop), select = select,
   }
 end
 
@@ -306,11 +319,13 @@ function Builder:group(what, entries, selector, scope, make)
       rule = matcher.rule, weight = tonumber(metadata.get(options, "weight")),
       backup = metadata.bool(options, "backup"), max_fails = tonumber(metadata.get(options, "maxFails")),
       fail_timeout_ms = milliseconds(metadata.duration(options, "failTimeout")), same_priority = true,
+      probe = self:probe(entry.probe, selector),
     }
   end
   return core.hop {
     name = scope, scope = "group", group = true, nodes = members, strategy = selector.strategy,
     max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
+    max_latency_ms = milliseconds(selector.maxLatency),
   }
 end
 
@@ -335,7 +350,8 @@ end
 
 -- services --------------------------------------------------------------------------------------
 
-function Builder:forwarder(service)
+---@param via? userdata  the service's way out
+function Builder:forwarder(service, via)
   local forwarder = service.forwarder
   if not forwarder then return nil end
   local group = forwarder.hopGroup
@@ -345,7 +361,7 @@ function Builder:forwarder(service)
   end
   if forwarder.hop then return self:get("hops", forwarder.hop, make_hop) end
   return self:hop({
-    name = service.name, nodes = forwarder.nodes, selector = forwarder.selector,
+    name = service.name, nodes = forwarder.nodes, selector = forwarder.selector, via = via,
   }, "forwarder/" .. service.name)
 end
 
@@ -462,7 +478,7 @@ function Builder:service(service, on)
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
     chain = chain, listener_chain = there,
     listener_way = there and shape.of(self.configuration, { chain = listener.chain, group = listener.chainGroup }),
-    forwarder = self:forwarder(service),
+    forwarder = self:forwarder(service, chain),
     hosts = service.hosts and not self:function_of("hosts", service.hosts)
       and self:get("hosts", service.hosts, make_hosts) or nil,
     resolver = service.resolver and not self:function_of("resolvers", service.resolver)

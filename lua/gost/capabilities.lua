@@ -21,16 +21,14 @@ return {
   "metadata.anyHandler.skipauth",
 
   -- forwarding
-  "chainEntry.probe", "hopEntry.probe",
-  "forwardNode.probe",
   "nodeHTTP.rewriteBody", "nodeHTTP.rewriteRequestBody", "nodeHTTP.rewriteResponseBody",
   "matcher.bodySize",
 
   -- chains
   "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
-  "node.probe", "node.network",
-  "connector.tls", "dialer.auth", "selector.maxLatency",
-  "selector.strategy=parallel", "selector.strategy=lowestlatency", "selector.strategy=lowest", "selector.strategy=ll",
+  "node.network",
+  "connector.tls", "dialer.auth",
+  "selector.strategy=parallel",
   "metadata.hop.netns",
   "metadata.node.netns",
 

@@ -35,7 +35,8 @@ local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdi
 local function is_single(service)
   local listener = service.listener
   local single = SINGLE[listener and listener.type]
-  return single == true or (single and listener[single] ~= nil) or false
+  if single == "chain" then single = listener.chain ~= nil or listener.chainGroup ~= nil end
+  return single == true
 end
 
 local function listen_address(service, id)
