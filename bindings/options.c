@@ -153,6 +153,14 @@ static int l_tls_default(lua_State *L)
     return 1;
 }
 
+/* core.tls_pretend(): a default certificate for those who only try what would be made */
+static int l_tls_pretend(lua_State *L)
+{
+    (void)L;
+    gost_cert_default_pretend();
+    return 0;
+}
+
 /* --- describing components to the schema --------------------------------------------------------- */
 
 static void push_words(lua_State *L, const char *words)
@@ -272,6 +280,8 @@ void gostL_open_options(lua_State *L)
 {
     lua_pushcfunction(L, l_components);
     lua_setfield(L, -2, "components");
+    lua_pushcfunction(L, l_tls_pretend);
+    lua_setfield(L, -2, "tls_pretend");
     lua_pushcfunction(L, l_tls_default);
     lua_setfield(L, -2, "tls_default");
 }

@@ -68,6 +68,12 @@ int gost_cert_generate(const struct gost_cert_settings *s, struct gost_cert **ou
 int gost_cert_default_set(const struct gost_cert_settings *s);
 
 /**
+ * Make the default certificate one that only this process knows: nothing is read or written.
+ * @return 0 or GOST_ETLS with diag
+ */
+int gost_cert_default_pretend(void);
+
+/**
  * The certificate of every server that has none of its own. Made at the first call, without files
  * named: that cannot fail for want of a file, and a folder that cannot be written to is a warning.
  * Reads and writes files: may take a few milliseconds.

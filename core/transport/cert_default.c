@@ -94,18 +94,32 @@ static int find_or_make(const struct gost_cert_settings *s, struct gost_cert **o
     return rc;
 }
 
-int gost_cert_default_set(const struct gost_cert_settings *s)
+static void replace(struct gost_cert *fresh)
 {
-    struct gost_cert *fresh = NULL;
-    int rc = find_or_make(s, &fresh);
-    if (rc != 0)
-        return rc;
     pthread_mutex_lock(&mutex);
     struct gost_cert *old = current;
     current = fresh;
     pthread_mutex_unlock(&mutex);
     gost_cert_unref(old);
-    return 0;
+}
+
+int gost_cert_default_set(const struct gost_cert_settings *s)
+{
+    struct gost_cert *fresh = NULL;
+    int rc = find_or_make(s, &fresh);
+    if (rc == 0)
+        replace(fresh);
+    return rc;
+}
+
+int gost_cert_default_pretend(void)
+{
+    static const struct gost_cert_settings none;
+    struct gost_cert *fresh = NULL;
+    int rc = gost_cert_generate(&none, &fresh);
+    if (rc == 0)
+        replace(fresh);
+    return rc;
 }
 
 int gost_cert_default(struct gost_cert **out)

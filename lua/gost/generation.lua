@@ -195,11 +195,12 @@ function generation.try(configuration)
   local list = {}
   local ok, services = pcall(tunnels.expand, configuration.services)
   if not ok then return { { message = tostring(services) } } end
+  core.tls_pretend()
   local builder = build.new(configuration)
   for _, service in ipairs(services) do
     local built, message = pcall(builder.service, builder, service, service.on)
     if not built then
-      list[#list + 1] = { service = service.name, message = tostring(message), definition = service }
+      list[#list + 1] = { service = service.name, message = plain(message), definition = service }
     end
   end
   return list

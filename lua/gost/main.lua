@@ -95,6 +95,20 @@ local function tell_mistakes(found)
   return 0
 end
 
+---What shows only when the services are made, all but listening.
+local function try_services(configuration, found)
+  if #found:only("error", "missing") > 0 then return end
+  local index = {}
+  for i, service in ipairs(configuration.services) do index[service.name] = i end
+  for _, problem in ipairs(require("gost.generation").try(configuration)) do
+    local i = index[problem.service]
+    local message = problem.message
+    local prefix = ("service %s: "):format(problem.service or "")
+    if message:sub(1, #prefix) == prefix then message = message:sub(#prefix + 1) end
+    found:at(i and configuration.services[i], nil, "error", i and ("services[%d]"):format(i - 1) or "services", message)
+  end
+end
+
 local function test(options, env)
   local configuration, found = main.prepare(options, env)
   if not configuration then
@@ -102,6 +116,7 @@ local function test(options, env)
     err "1 mistake"
     return 1
   end
+  try_services(configuration, found)
   return tell_mistakes(found)
 end
 

@@ -112,6 +112,8 @@ describe("gost-lua", function()
       "-F http://h:1: no service goes this way: -F is for those of -L, others name chain-0 as their chain",
       bare = true },
     { { "-C", "{services: [{addr: ':9', handler: {chain: chain-0}}]}", "-F", "http://h:1" } },
+    { { "-C", "services:\n- {name: a, addr: ':9', handler: {type: http, metadata: {probeResist: x}}}" },
+      ':2:3: services[0]: handler http: probeResist: "x", expected code:, web:, host: or file:' },
     { { "-C", "a:\n\t- b" },
       ":2:1: found character that cannot start any token while scanning for the next token (line 2); "
       .. "YAML is indented with blanks, not with tabs" },
@@ -134,6 +136,12 @@ describe("gost-lua", function()
       assert.equal(case[2] and 1 or 0, result.status)
     end)
   end
+
+  it("-t leaves nothing behind", function()
+    local home = support.files.mkdir "home"
+    assert.equal(0, support.run({ program, "-t", "-L", "http+tls://:9", env = { HOME = home } }).status)
+    assert.same({}, support.files.list(home))
+  end)
 
   it("only warns of unknown keys while running, unless --strict", function()
     local path = file("warn.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http, bogus: x}]\n")
