@@ -37,6 +37,7 @@ const struct gost_listener_kind gost__mtcp_listener = {
     .help = "many streams over one TCP connection",
     .options = {listener_options, sizeof(struct mtcp_listener_settings)},
     .init = mtcp_listener_init,
+    .takes_proxy = true,
     .start = gost__mux_listener_start,
     .stop = gost__mux_listener_stop,
     .destroy = gost__mux_listener_destroy,

@@ -49,6 +49,7 @@ const struct gost_listener_kind gost__mtls_listener = {
     .options = {listener_options, sizeof(struct mtls_listener_settings)},
     .tls = true,
     .init = mtls_listener_init,
+    .takes_proxy = true,
     .start = gost__mux_listener_start,
     .stop = gost__mux_listener_stop,
     .destroy = gost__mux_listener_destroy,

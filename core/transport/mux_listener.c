@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/net/io.h"
 #include "core/transport/mux_kind.h"
+#include "core/transport/proxy_receive.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,6 +84,7 @@ static void shake_hands(void *arg)
     ss->fiber = gost_fiber_self();
     int rc = gost_io_open(ss->io, gost_deadline_in(GOST__MUX_HANDSHAKE_MS));
     ss->fiber = NULL;
+    gost_stream_query(ss->io, GOST_QUERY_PEER_ADDR, &ss->peer); /* as a PROXY header has it */
     if (rc == 0 && !ss->listener)
         rc = gost_fail(GOST_ECANCELED, "the listener is closed");
     if (rc == 0)
@@ -106,9 +108,11 @@ static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr
     ss->peer = *peer;
     gost_list_add(&room->sessions, &ss->link);
     int rc = gost_socket_wrap(fd, &ss->io);
+    if (rc == 0 && l->proxy_protocol)
+        rc = gost_proxy_receive(&ss->io);
     if (rc == 0 && room->wrap)
         rc = room->wrap(l, &ss->io);
-    if (rc == 0 && !room->wrap)
+    if (rc == 0 && !room->wrap && !l->proxy_protocol)
         rc = session_begin(ss);
     else if (rc == 0 && !gost_fiber_spawn("mux handshake", shake_hands, ss))
         rc = GOST_ENOMEM;

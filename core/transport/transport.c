@@ -88,7 +88,7 @@ void gost__listener_close(struct gost_listener *l)
 
 int gost_listener_start(struct gost_listener *l)
 {
-    if (l->proxy_protocol && l->kind->start)
+    if (l->proxy_protocol && l->kind->start && !l->kind->takes_proxy)
         return gost_fail(GOST_ENOTSUP, "listener %s: proxyProtocol is not implemented yet",
                          l->kind->name);
     int rc = l->kind->start ? l->kind->start(l) : gost__listener_listen(l);

@@ -25,7 +25,8 @@ struct gost_listener_kind {
     bool tls;       /**< speaks TLS: gets a context */
     bool unix_path; /**< its address is a path */
     bool remote;    /**< listens at the far end of the service's chain, at l->where */
-    bool packets;   /**< brings sessions of datagrams: on_packet instead of on_stream */
+    bool takes_proxy; /**< with `start` of its own: pushes gost_proxy_receive itself where that is asked */
+    bool packets; /**< brings sessions of datagrams: on_packet instead of on_stream */
     /** Check the settings; NULL: nothing to do. @return 0 or GOST_ECONFIG with diag */
     int (*init)(struct gost_listener *l);
     /**

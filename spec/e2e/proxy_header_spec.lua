@@ -8,7 +8,7 @@ describe("The PROXY protocol", function()
   setup(function() origin = support.origin { "http" } end)
   teardown(support.cleanup)
 
-  for _, listener in ipairs { "tcp", "tls" } do
+  for _, listener in ipairs { "tcp", "tls", "mtcp", "mtls" } do
     it("tells a node over " .. listener .. " who the client is", function()
       local exit = support.gost { "-L", ("relay+%s://127.0.0.1:0?proxyProtocol=1"):format(listener) }
       local entry = support.gost {
