@@ -53,6 +53,7 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_hash(L);
     gostL_open_stream_tls(L);
     gostL_open_redis(L);
+    gostL_open_policy_load(L);
     lua_pushliteral(L, GOST_VERSION);
     lua_setfield(L, -2, "version");
     lua_pushliteral(L, "linux/" GOST_ARCH);

@@ -129,6 +129,26 @@ static int l_hop(lua_State *L)
     return 1;
 }
 
+static void collect_node(void *arg, void *object)
+{
+    struct gost_node ***at = arg;
+    *(*at)++ = object;
+}
+
+/* hop:set_nodes{nodes = {Node…}}: in the place of those it has */
+static int hop_set_nodes(lua_State *L)
+{
+    struct gost_hop *h = gostL_check(L, 1, GOSTL_HOP);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size_t count = gostL_field_boxes(L, 2, "nodes", GOSTL_NODE, NULL, NULL);
+    struct gost_node **nodes = lua_newuserdatauv(L, (count + 1) * sizeof(*nodes), 0), **at = nodes;
+    gostL_field_boxes(L, 2, "nodes", GOSTL_NODE, collect_node, &at);
+    int rc = gost_hop_set_nodes(h, nodes, count);
+    if (rc != 0)
+        return luaL_error(L, "hop %s: %s", h->name, gost_diag_text(rc));
+    return 0;
+}
+
 static int hop_tostring(lua_State *L)
 {
     struct gost_hop *h = gostL_test(L, 1, GOSTL_HOP);
@@ -149,7 +169,7 @@ static int hop_gc(lua_State *L)
 
 void gostL_open_hop(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{NULL, NULL}};
+    static const luaL_Reg methods[] = {{"set_nodes", hop_set_nodes}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", hop_gc}, {"__tostring", hop_tostring}, {NULL, NULL}};
     gostL_class(L, GOSTL_HOP, methods, meta);
     lua_pushcfunction(L, l_hop);

@@ -179,6 +179,7 @@ void gostL_open_file(lua_State *L);
 void gostL_open_hash(lua_State *L);
 void gostL_open_stream_tls(lua_State *L);
 void gostL_open_redis(lua_State *L);
+void gostL_open_policy_load(lua_State *L);
 
 /** Modules of their own inside the same object. */
 int luaopen_gost_yaml(lua_State *L);

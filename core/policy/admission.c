@@ -63,10 +63,19 @@ int gost_admission_load(struct gost_admission *a, const char *text, size_t n,
     return gost_lines_load(text, n, GOST_COMMENTS_ANYWHERE, add_line, &l);
 }
 
+void gost_admission_swap(struct gost_admission *a, struct gost_admission *b)
+{
+    struct gost_cidrs sources = a->sources;
+    a->sources = b->sources;
+    b->sources = sources;
+}
+
 int gost_admission_admits(struct gost_admission *a, const union gost_sockaddr *client)
 {
     struct gost_ip ip;
     bool has_ip = gost_ip_from_sockaddr(&ip, client);
+    if (a->unread && !a->whitelist)
+        return gost_fail(GOST_EDENIED, "the list of the admission has not been read yet");
     if (!has_ip && !a->hook)
         return 1;
     bool whitelist = a->whitelist;

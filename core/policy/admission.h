@@ -11,6 +11,7 @@ struct gost_admission {
     int refs;
     bool whitelist; /**< only matching clients are admitted, instead of all but those */
     struct gost_cidrs sources;
+    bool unread; /**< a list of its has not been read yet: a blacklist refuses everyone meanwhile */
     /** A script's own pattern, or NULL: > 0 the client matches, 0 it does not, < 0 failed. May
      *  suspend; asked only when the patterns did not match already. */
     int (*hook)(void *arg, const union gost_sockaddr *client);
@@ -41,6 +42,9 @@ int gost_admission_add(struct gost_admission *a, const char *pattern, size_t n);
  */
 int gost_admission_load(struct gost_admission *a, const char *text, size_t n,
                         void (*name)(void *arg, const char *name, size_t n), void *arg);
+
+/** Exchange the patterns of two admissions; open connections are not asked again. */
+void gost_admission_swap(struct gost_admission *a, struct gost_admission *b);
 
 /**
  * Ask one admission. Suspends if its hook does. A client without an IP address (a Unix socket, or

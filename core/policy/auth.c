@@ -79,6 +79,13 @@ int gost_auther_load(struct gost_auther *a, const char *text, size_t n)
     return gost_lines_load(text, n, GOST_COMMENTS_LINES, add_line, a);
 }
 
+void gost_auther_swap(struct gost_auther *a, struct gost_auther *b)
+{
+    struct gost_map users = a->users;
+    a->users = b->users;
+    b->users = users;
+}
+
 /* An unknown user costs one comparison too, so that time does not tell who exists. */
 static bool table_accepts(const struct gost_auther *a, const struct gost_cred *cred)
 {

@@ -58,6 +58,9 @@ int gost_auther_add(struct gost_auther *a, const char *user, size_t user_len, co
  */
 int gost_auther_load(struct gost_auther *a, const char *text, size_t n);
 
+/** Exchange the users of two authers. */
+void gost_auther_swap(struct gost_auther *a, struct gost_auther *b);
+
 /**
  * Ask one auther. Suspends if its hook does. The time of the comparison depends on what the client
  * sent alone.

@@ -56,6 +56,13 @@ int gost_bypass_load(struct gost_bypass *b, const char *text, size_t n)
     return gost_lines_load(text, n, GOST_COMMENTS_ANYWHERE, add_line, b);
 }
 
+void gost_bypass_swap(struct gost_bypass *a, struct gost_bypass *b)
+{
+    struct gost_matcher matcher = a->matcher;
+    a->matcher = b->matcher;
+    b->matcher = matcher;
+}
+
 static bool patterns_match(struct gost_bypass *b, const struct gost_addr *a)
 {
     return a && gost_matcher_match(&b->matcher, a->host, strlen(a->host), a->port);
@@ -66,6 +73,8 @@ int gost_bypass_contains(struct gost_bypass *b, const char *network, const struc
 {
     if (b->network[0] && strcmp(b->network, network ? network : "") != 0)
         return 0;
+    if (b->unread)
+        return gost_fail(GOST_EDENIED, "the list of the bypass has not been read yet");
     if (b->matcher.count == 0 && !b->hook)
         return b->network[0] && !b->whitelist;
     int matched = patterns_match(b, dst) || patterns_match(b, resolved);

@@ -13,6 +13,7 @@ struct gost_bypass {
     bool whitelist;   /**< yes for all but the matching ones, instead of for the matching ones */
     char network[16]; /**< "tcp", "udp": only requests of it are spoken of; "": of all */
     struct gost_matcher matcher;
+    bool unread; /**< a list of its has not been read yet: nobody can say, so requests are refused */
     /** A script's own pattern, or NULL: > 0 the destination matches, 0 it does not, < 0 failed. May
      *  suspend; asked only when the patterns did not match already. */
     int (*hook)(void *arg, const struct gost_addr *addr, const char *network);
@@ -39,6 +40,9 @@ int gost_bypass_add(struct gost_bypass *b, const char *pattern, size_t n);
 /** Add the patterns of a file ("#" comments). @return as gost_lines_load: good lines are added */
 int gost_bypass_load(struct gost_bypass *b, const char *text, size_t n);
 
+/** Exchange the patterns of two bypasses. */
+void gost_bypass_swap(struct gost_bypass *a, struct gost_bypass *b);
+
 /**
  * Ask one bypass. Suspends if its hook does.
  *
@@ -51,7 +55,7 @@ int gost_bypass_load(struct gost_bypass *b, const char *text, size_t n);
  *
  * @param dst       the destination as the client named it
  * @param resolved  what `hosts` or a resolver made of it, matched as well; or NULL
- * @return 1 yes, 0 no, or the hook's negative code: refuse then
+ * @return 1 yes, 0 no, or a negative code (the hook's; GOST_EDENIED while it is unread): refuse then
  */
 int gost_bypass_contains(struct gost_bypass *b, const char *network, const struct gost_addr *dst,
                          const struct gost_addr *resolved);

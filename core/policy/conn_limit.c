@@ -67,6 +67,17 @@ int gost_conn_limit_load(struct gost_conn_limit *l, const char *text, size_t n)
     return slots ? slots : rc;
 }
 
+void gost_conn_limit_swap(struct gost_conn_limit *a, struct gost_conn_limit *b)
+{
+    struct gost_limits limits = a->limits;
+    a->limits = b->limits;
+    b->limits = limits;
+    if (!a->slots) {
+        a->slots = b->slots;
+        b->slots = NULL;
+    }
+}
+
 /* ---- counting ---- */
 
 static bool count_up(_Atomic uint64_t *word, uint64_t limit)

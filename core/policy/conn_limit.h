@@ -50,6 +50,9 @@ int gost_conn_limit_add(struct gost_conn_limit *l, const char *rule, size_t n);
 /** Add the rules of a file. @return as gost_limits_load */
 int gost_conn_limit_load(struct gost_conn_limit *l, const char *text, size_t n);
 
+/** Exchange the rules of two limiters of one name; what is counted stays counted. */
+void gost_conn_limit_swap(struct gost_conn_limit *a, struct gost_conn_limit *b);
+
 /**
  * Count a new connection. Refused, it counts nowhere: close it and go on accepting. When so many
  * addresses are connected that the table has no room, new ones are refused too.

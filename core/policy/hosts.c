@@ -108,6 +108,13 @@ int gost_hosts_load(struct gost_hosts *h, const char *text, size_t n)
     return gost_lines_load(text, n, GOST_COMMENTS_ANYWHERE, add_line, h);
 }
 
+void gost_hosts_swap(struct gost_hosts *a, struct gost_hosts *b)
+{
+    struct gost_map names = a->names;
+    a->names = b->names;
+    b->names = names;
+}
+
 /* @param key  "." and the normalised name */
 static const struct hosts_entry *find_entry(const struct gost_hosts *h, const char *key, size_t n)
 {

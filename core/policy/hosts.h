@@ -39,6 +39,9 @@ int gost_hosts_add(struct gost_hosts *h, const char *ip, size_t ip_len, const ch
  */
 int gost_hosts_load(struct gost_hosts *h, const char *text, size_t n);
 
+/** Exchange the names of two tables. */
+void gost_hosts_swap(struct gost_hosts *a, struct gost_hosts *b);
+
 /**
  * Look a name up: the name itself, ".name", then its parents from the longest to the shortest, then
  * ".". The first entry found is the answer, whatever its families.

@@ -79,6 +79,13 @@ int gost_ingress_load(struct gost_ingress *i, const char *text, size_t n)
     return gost_lines_load(text, n, GOST_COMMENTS_ANYWHERE, add_line, i);
 }
 
+void gost_ingress_swap(struct gost_ingress *a, struct gost_ingress *b)
+{
+    struct gost_map rules = a->rules;
+    a->rules = b->rules;
+    b->rules = rules;
+}
+
 /* The rules for a normalised name that has a free byte in front of it. */
 static const struct gost_endpoint *look_up(const struct gost_ingress *i, char *name, size_t n)
 {

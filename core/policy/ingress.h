@@ -40,6 +40,9 @@ int gost_ingress_add(struct gost_ingress *i, const char *host, size_t host_len,
 /** Add the rules of a file: "host endpoint" a line, "#" comments. @return as gost_lines_load */
 int gost_ingress_load(struct gost_ingress *i, const char *text, size_t n);
 
+/** Exchange the rules of two ingresses. */
+void gost_ingress_swap(struct gost_ingress *a, struct gost_ingress *b);
+
 /**
  * Look a host up: the name itself, then the rules of zones from the longest to the shortest, then the
  * hook. Suspends if the hook does.

@@ -29,22 +29,31 @@ static size_t strip(const char **line, size_t n, enum gost_comments comments)
     return comments == GOST_COMMENTS_LINES && n > 0 && **line == '#' ? 0 : n;
 }
 
+const char *gost_lines_next(struct gost_lines *l, size_t *n)
+{
+    while (l->text < l->end) {
+        const char *line = l->text, *eol = memchr(line, '\n', (size_t)(l->end - line));
+        l->text = eol ? eol + 1 : l->end;
+        l->number++;
+        *n = strip(&line, (size_t)((eol ? eol : l->end) - line), l->comments);
+        if (*n > 0)
+            return line;
+    }
+    return NULL;
+}
+
 int gost_lines_load(const char *text, size_t n, enum gost_comments comments,
                     int (*add)(void *obj, const char *line, size_t n), void *obj)
 {
+    struct gost_lines lines = {.text = text, .end = text + n, .comments = comments};
     char first_story[GOST_DIAG_MAX];
     int first_code = 0;
-    size_t bad = 0, number = 0;
-    for (const char *end = text + n, *next; text < end; text = next) {
-        const char *eol = memchr(text, '\n', (size_t)(end - text));
-        const char *line = text;
-        next = eol ? eol + 1 : end;
-        number++;
-        size_t len = strip(&line, (size_t)((eol ? eol : end) - text), comments);
-        int rc = len > 0 ? add(obj, line, len) : 0;
+    size_t bad = 0, len;
+    for (const char *line; (line = gost_lines_next(&lines, &len));) {
+        int rc = add(obj, line, len);
         if (rc && bad++ == 0) {
             first_code = rc;
-            snprintf(first_story, sizeof(first_story), "line %zu: %.400s", number,
+            snprintf(first_story, sizeof(first_story), "line %zu: %.400s", lines.number,
                      gost_diag_text(rc));
         }
     }

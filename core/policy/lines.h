@@ -13,6 +13,16 @@ enum gost_comments {
     GOST_COMMENTS_NONE,     /**< for items that are no lines of a file */
 };
 
+/** A walk over the lines of a text. */
+struct gost_lines {
+    const char *text, *end;
+    enum gost_comments comments;
+    size_t number; /**< of the line that came last, from 1 */
+};
+
+/** @return the next line that is not empty, without comments and blanks around it; NULL at the end */
+const char *gost_lines_next(struct gost_lines *l, size_t *n);
+
 /**
  * Hand each non-empty line to `add`. A bad line does not stop the others.
  * @param add  0, or a negative code with diag when the line is bad

@@ -63,6 +63,17 @@ int gost_rate_limit_load(struct gost_rate_limit *l, const char *text, size_t n)
     return keys ? keys : rc;
 }
 
+void gost_rate_limit_swap(struct gost_rate_limit *a, struct gost_rate_limit *b)
+{
+    struct gost_limits limits = a->limits;
+    a->limits = b->limits;
+    b->limits = limits;
+    if (!a->keys) {
+        a->keys = b->keys;
+        b->keys = NULL;
+    }
+}
+
 int gost_rate_limit_take(struct gost_rate_limit *l, const union gost_sockaddr *peer, uint64_t now,
                          uint64_t *retry)
 {

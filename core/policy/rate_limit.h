@@ -38,6 +38,9 @@ int gost_rate_limit_add(struct gost_rate_limit *l, const char *rule, size_t n);
 /** Add the rules of a file. @return as gost_limits_load */
 int gost_rate_limit_load(struct gost_rate_limit *l, const char *text, size_t n);
 
+/** Exchange the rules of two limiters of one name; the buckets stay as they are. */
+void gost_rate_limit_swap(struct gost_rate_limit *a, struct gost_rate_limit *b);
+
 /**
  * Count a request. Refused, it costs nothing anywhere.
  * @param l           NULL: nothing is limited

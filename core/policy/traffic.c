@@ -14,10 +14,14 @@ int gost_traffic_new(struct gost_traffic **out, const char *name)
     if (!t)
         return gost_fail_code(GOST_ENOMEM);
     t->refs = 1;
-    gost_limits_create(&t->limits, GOST_LIMIT_TRAFFIC);
+    t->rules = calloc(1, sizeof(*t->rules));
     t->name = name ? strdup(name) : NULL;
     t->service = gost__pool_take("traffic", name, 2 * sizeof(*t->service));
-    if (!t->service || (name && !t->name)) {
+    if (t->rules) {
+        t->rules->refs = 1;
+        gost_limits_create(&t->rules->limits, GOST_LIMIT_TRAFFIC);
+    }
+    if (!t->rules || !t->service || (name && !t->name)) {
         gost_traffic_unref(t);
         return gost_fail_code(GOST_ENOMEM);
     }
@@ -31,20 +35,28 @@ struct gost_traffic *gost_traffic_ref(struct gost_traffic *t)
     return t;
 }
 
+static void rules_unref(struct gost_traffic_rules *r)
+{
+    if (!r || --r->refs > 0)
+        return;
+    gost_limits_destroy(&r->limits);
+    free(r);
+}
+
 void gost_traffic_unref(struct gost_traffic *t)
 {
     if (!t || --t->refs > 0)
         return;
     gost__pool_give(t->name, t->keys);
     gost__pool_give(t->name, t->service);
-    gost_limits_destroy(&t->limits);
+    rules_unref(t->rules);
     free(t->name);
     free(t);
 }
 
 static int need_keys(struct gost_traffic *t)
 {
-    if (t->keys || !gost_limits_keyed(&t->limits))
+    if (t->keys || !gost_limits_keyed(&t->rules->limits))
         return 0;
     t->keys = gost__pool_take("traffic-keys", t->name, sizeof(*t->keys));
     return t->keys ? 0 : gost_fail_code(GOST_ENOMEM);
@@ -52,48 +64,76 @@ static int need_keys(struct gost_traffic *t)
 
 int gost_traffic_add(struct gost_traffic *t, const char *rule, size_t n)
 {
-    int rc = gost_limits_add(&t->limits, rule, n);
+    int rc = gost_limits_add(&t->rules->limits, rule, n);
     return rc ? rc : need_keys(t);
 }
 
 int gost_traffic_load(struct gost_traffic *t, const char *text, size_t n)
 {
-    int rc = gost_limits_load(&t->limits, text, n);
+    int rc = gost_limits_load(&t->rules->limits, text, n);
     int keys = need_keys(t);
     return keys ? keys : rc;
 }
 
+void gost_traffic_swap(struct gost_traffic *a, struct gost_traffic *b)
+{
+    struct gost_traffic_rules *rules = a->rules;
+    a->rules = b->rules;
+    b->rules = rules;
+    if (!a->keys) {
+        a->keys = b->keys;
+        b->keys = NULL;
+    }
+}
+
 /* ---- one connection ---- */
+
+/* Find the rules that apply, among those that are in force now. */
+static void find_rules(struct gost_traffic_conn *c)
+{
+    struct gost_traffic_rules *r = c->limiter->rules;
+    r->refs++;
+    rules_unref(c->rules);
+    c->rules = r;
+    c->service = c->scopes & GOST_SCOPE_SERVICE ? r->limits.service : NULL;
+    c->each = c->scopes & GOST_SCOPE_CONN ? r->limits.each : NULL;
+    c->ip = c->scopes & GOST_SCOPE_CONN && c->has_ip ? gost_limits_of_ip(&r->limits, c->addr) : NULL;
+    c->client = c->id ? gost_limits_of_client(&r->limits, c->id, c->id_len) : NULL;
+}
 
 void gost_traffic_conn_create(struct gost_traffic_conn *c, struct gost_traffic *t, unsigned scopes,
                               const union gost_sockaddr *peer)
 {
-    struct gost_ip ip;
     memset(c, 0, sizeof(*c));
     if (!t)
         return;
     c->limiter = gost_traffic_ref(t);
-    c->service = scopes & GOST_SCOPE_SERVICE ? t->limits.service : NULL;
-    if (scopes & GOST_SCOPE_CONN) {
-        c->each = t->limits.each;
-        if (peer && gost_ip_from_sockaddr(&ip, peer)) {
-            c->ip = gost_limits_of_ip(&t->limits, ip);
-            c->ip_tag = gost_keytab_tag(&ip, sizeof(ip));
-        }
-    }
+    c->scopes = scopes;
+    c->has_ip = peer && gost_ip_from_sockaddr(&c->addr, peer);
+    if (c->has_ip)
+        c->ip_tag = gost_keytab_tag(&c->addr, sizeof(c->addr));
+    find_rules(c);
 }
 
 void gost_traffic_conn_identify(struct gost_traffic_conn *c, const char *id, size_t n)
 {
-    if (!c->limiter)
+    bool known = c->id && c->id_len == n && memcmp(c->id, id, n) == 0;
+    if (!c->limiter || known)
         return;
-    c->client = gost_limits_of_client(&c->limiter->limits, id, n);
+    free(c->id);
+    c->id = malloc(n + 1); /* without memory the client goes without limits of its own */
+    c->id_len = n;
+    if (c->id)
+        memcpy(c->id, id, n);
     c->client_tag = gost_keytab_tag(id, n);
+    find_rules(c);
 }
 
 void gost_traffic_conn_destroy(struct gost_traffic_conn *c)
 {
+    rules_unref(c->rules);
     gost_traffic_unref(c->limiter);
+    free(c->id);
     memset(c, 0, sizeof(*c));
 }
 
@@ -118,6 +158,8 @@ static int collect(struct draw d[DRAWS], struct gost_traffic_conn *c, int direct
     struct gost_traffic *t = c->limiter;
     if (!t)
         return 0;
+    if (c->rules != t->rules)
+        find_rules(c);
     add_draw(d, &count, c->own, c->each, direction);
     if (c->ip)
         add_draw(d, &count, gost_keytab_find(t->keys, c->ip_tag), c->ip, direction);
@@ -130,6 +172,8 @@ static int collect(struct draw d[DRAWS], struct gost_traffic_conn *c, int direct
 bool gost_traffic_limits(const struct gost_traffic_conn *c, int direction)
 {
     const struct gost_limit *v[DRAWS] = {c->service, c->each, c->ip, c->client};
+    if (c->limiter && c->limiter->changes)
+        return true;
     for (int i = 0; i < DRAWS; i++)
         if (v[i] && v[i]->rate[direction].rate > 0)
             return true;

@@ -19,10 +19,17 @@ enum gost_scope {
     GOST_SCOPE_ALL = 7,
 };
 
+/** Rules that connections point into; the last one of them frees what a reload has replaced. */
+struct gost_traffic_rules {
+    int refs;
+    struct gost_limits limits;
+};
+
 struct gost_traffic {
     int refs;
-    char *name; /**< NULL: shared with nobody */
-    struct gost_limits limits;
+    char *name;   /**< NULL: shared with nobody */
+    bool changes; /**< its rules may be swapped: connections without a limit ask all the same */
+    struct gost_traffic_rules *rules;
     struct gost_bucket *service; /**< two, shared */
     struct gost_keytab *keys;    /**< shared; NULL until a rule needs it */
 };
@@ -46,9 +53,18 @@ int gost_traffic_add(struct gost_traffic *t, const char *rule, size_t n);
 /** Add the rules of a file. @return as gost_limits_load */
 int gost_traffic_load(struct gost_traffic *t, const char *text, size_t n);
 
+/** Exchange the rules of two limiters of one name; open connections go by the new ones at once. */
+void gost_traffic_swap(struct gost_traffic *a, struct gost_traffic *b);
+
 /** What applies to one connection; in its owner's memory. */
 struct gost_traffic_conn {
-    struct gost_traffic *limiter;                          /**< a reference; NULL: unlimited */
+    struct gost_traffic *limiter;     /**< a reference; NULL: unlimited */
+    struct gost_traffic_rules *rules; /**< a reference: those that the pointers below point into */
+    unsigned scopes;
+    bool has_ip;
+    struct gost_ip addr; /**< of the client, if it has one */
+    char *id;            /**< of the client, once it is known; owned */
+    size_t id_len;
     struct gost_bucket own[2];                             /**< of "$$" */
     const struct gost_limit *service, *each, *ip, *client; /**< rules that apply, or NULL */
     uint64_t ip_tag, client_tag;

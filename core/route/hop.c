@@ -28,6 +28,13 @@ struct gost_hop *gost_hop_ref(struct gost_hop *h)
     return h;
 }
 
+static void drop_nodes(struct gost_node **nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gost_node_unref(nodes[i]);
+    free(nodes);
+}
+
 void gost_hop_unref(struct gost_hop *h)
 {
     if (!h || --h->refs > 0)
@@ -36,12 +43,10 @@ void gost_hop_unref(struct gost_hop *h)
         h->script_drop(h);
     if (h->select_drop)
         h->select_drop(h->select_arg);
-    for (size_t i = 0; i < h->count; i++)
-        gost_node_unref(h->node[i]);
+    drop_nodes(h->node, h->count);
     for (size_t i = 0; i < h->bypass_count; i++)
         gost_bypass_unref(h->bypass[i]);
     gost_shared_give(h->turn);
-    free(h->node);
     free(h->bypass);
     free(h->name);
     free(h);
@@ -74,6 +79,19 @@ int gost_hop_add(struct gost_hop *h, struct gost_node *n)
     return 0;
 }
 
+int gost_hop_set_nodes(struct gost_hop *h, struct gost_node *const *nodes, size_t count)
+{
+    struct gost_node **fresh = calloc(count + 1, sizeof(struct gost_node *));
+    if (!fresh)
+        return gost_fail_code(GOST_ENOMEM);
+    for (size_t i = 0; i < count; i++)
+        fresh[i] = gost_node_ref(nodes[i]);
+    drop_nodes(h->node, h->count);
+    h->node = fresh;
+    h->count = count;
+    return 0;
+}
+
 /* The nodes that may serve a request. */
 struct choice {
     struct gost_node **node; /* with references */
@@ -83,36 +101,45 @@ struct choice {
 
 static void choice_free(struct choice *c)
 {
-    for (size_t i = 0; i < c->count; i++)
-        gost_node_unref(c->node[i]);
-    free(c->node);
+    drop_nodes(c->node, c->count);
     free(c->candidate);
 }
 
+static struct gost_candidate candidate_of(const struct gost_hop *h, struct gost_node *n)
+{
+    int fails = n->max_fails > 0 ? n->max_fails : h->max_fails;
+    int64_t timeout = n->fail_timeout > 0 ? n->fail_timeout : h->fail_timeout;
+    return (struct gost_candidate){
+        .key = gost_candidate_key(n->name, strlen(n->name)),
+        .latency = gost_failmark_latency(n->mark),
+        .priority = n->priority,
+        .weight = (uint32_t)n->weight,
+        .backup = n->backup,
+        .failed = gost_failmark_failed(n->mark, gost_now(), fails, timeout),
+    };
+}
+
+/* Asking a node may suspend, and a reload give the hop other nodes meanwhile: they are held first. */
 static int choice_fill(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
                        struct choice *c)
 {
-    uint64_t now = gost_now();
+    size_t count = h->count;
     c->count = 0;
-    c->node = calloc(h->count + 1, sizeof(*c->node));
-    c->candidate = calloc(h->count + 1, sizeof(*c->candidate));
+    c->node = calloc(count + 1, sizeof(*c->node));
+    c->candidate = calloc(count + 1, sizeof(*c->candidate));
     if (!c->node || !c->candidate)
         return gost_fail_code(GOST_ENOMEM);
-    for (size_t i = 0; i < h->count; i++) {
-        struct gost_node *n = h->node[i];
-        if (!gost_node_fits(n, conn, r))
-            continue;
-        int fails = n->max_fails > 0 ? n->max_fails : h->max_fails;
-        int64_t timeout = n->fail_timeout > 0 ? n->fail_timeout : h->fail_timeout;
-        c->candidate[c->count] = (struct gost_candidate){
-            .key = gost_candidate_key(n->name, strlen(n->name)),
-            .latency = gost_failmark_latency(n->mark),
-            .priority = n->priority,
-            .weight = (uint32_t)n->weight,
-            .backup = n->backup,
-            .failed = gost_failmark_failed(n->mark, now, fails, timeout),
-        };
-        c->node[c->count++] = gost_node_ref(n);
+    for (size_t i = 0; i < count; i++)
+        c->node[i] = gost_node_ref(h->node[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct gost_node *n = c->node[i];
+        c->node[i] = NULL;
+        if (gost_node_fits(n, conn, r)) {
+            c->candidate[c->count] = candidate_of(h, n);
+            c->node[c->count++] = n;
+        } else {
+            gost_node_unref(n);
+        }
     }
     return 0;
 }

@@ -53,6 +53,13 @@ int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, int64
 int gost_hop_add(struct gost_hop *h, struct gost_node *n);
 
 /**
+ * Put other nodes in the place of those that the hop has; the hop takes references of its own. A choice that is
+ * being made goes on among the old ones.
+ * @return 0 or GOST_ENOMEM, with the hop as it was
+ */
+int gost_hop_set_nodes(struct gost_hop *h, struct gost_node *const *nodes, size_t count);
+
+/**
  * Choose a node for a request. Suspends if a bypass or a script does.
  * @param[out] out  with a reference for the caller; NULL when the hop's bypass says to skip it
  * @return 0, GOST_ENONODE with diag, or a script's negative code

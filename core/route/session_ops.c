@@ -125,6 +125,9 @@ static int check_bypass(struct gost_session *s, const struct gost_request *r)
     if (rc == 0)
         return 0;
     char text[GOST_HOSTPORT_MAX];
+    if (rc == GOST_EDENIED) /* it says why */
+        return gost_fail_at(rc, "%s is denied by the service's bypass",
+                            gost_addr_format(&r->addr, text));
     return gost_fail(GOST_EDENIED, "%s is denied by the service's bypass",
                      gost_addr_format(&r->addr, text));
 }

@@ -7,7 +7,9 @@ local core = require "gost.core"
 local duration = require "gost.duration"
 local inline = require "gost.inline"
 local ip = require "gost.ip"
+local loader = require "gost.loader"
 local metadata = require "gost.metadata"
+local policies = require "gost.policies"
 local shape = require "gost.fingerprint"
 local flat_tls = require("gost.tls").flat
 local tunnels = require "gost.tunnels"
@@ -19,6 +21,8 @@ local url = require "gost.url"
 ---@field shared boolean                listeners share their ports with other workers
 ---@field claim boolean                 but with nobody who has them already
 ---@field made table<string, table<any, userdata>>   by list, then by name or definition
+---@field anchors table[]                what keeps the objects' lists up to date, as long as the builder is there
+---@field later boolean                  lists are read by settle(), not one by one
 local Builder = {}
 Builder.__index = Builder
 
@@ -29,14 +33,29 @@ local function milliseconds(seconds)
 end
 
 ---@param configuration table
----@param options? { shared?: boolean, claim?: boolean }
+---@param options? { shared?: boolean, claim?: boolean, later?: boolean }
 ---@return gost.Builder
 function build.new(configuration, options)
   return setmetatable({
     configuration = configuration,
     shared = options and options.shared or false, claim = options and options.claim or false,
     made = {}, probes = (core.worker()) == 0, -- one of all workers probes
+    anchors = {}, later = options and options.later or false,
   }, Builder)
+end
+
+---Keep what keeps an object up to date. It is filled now, or with all others by settle().
+---@param anchor { loader: gost.Loader }
+function Builder:keep(anchor)
+  self.anchors[#self.anchors + 1] = anchor
+  if not self.later then anchor.loader:settle() end
+end
+
+---Wait until the lists of all objects were read, a bounded time. Suspends.
+---@param seconds number
+function Builder:settle(seconds)
+  local deadline = core.now() + seconds
+  for _, anchor in ipairs(self.anchors) do anchor.loader:settle(deadline) end
 end
 
 local function by_name(list, name)
@@ -74,78 +93,15 @@ end
 
 -- policies --------------------------------------------------------------------------------------
 
----One function that asks several in turn, until one says yes.
-local function any_of(functions)
-  if #functions < 2 then return functions[1] end
-  return function(...)
-    for _, fn in ipairs(functions) do
-      if fn(...) then return true end
-    end
-    return false
-  end
-end
-
----A list of patterns, some of which may be functions; or a definition as in a file.
-local function patterns(definition)
-  if type(definition) == "function" then return { fn = definition } end
-  if type(definition) == "string" then definition = { definition } end
-  local list, functions = {}, { inline.of(definition) or definition.fn }
-  for _, item in ipairs(definition.matchers or definition) do
-    if type(item) == "function" then functions[#functions + 1] = item else list[#list + 1] = item end
-  end
-  local fn = any_of(functions)
-  return { whitelist = definition.whitelist, network = definition.network, matchers = list, fn = fn }
-end
-
-local function make_bypass(_, definition)
-  return core.bypass(patterns(definition))
-end
-
----Names among the patterns are looked up once, now.
----A function alone says who may come in; among patterns it is one of these.
-local function make_admission(_, definition)
-  local one = patterns(definition)
-  if one.whitelist == nil and one.fn and #(one.matchers or {}) == 0 then one.whitelist = true end
-  local found = {}
-  for _, pattern in ipairs(one.matchers or {}) do
-    if pattern:match "^[%x:%.%*/%-]+$" or pattern:find "[:/]" then
-      found[#found + 1] = pattern
-    else
-      local addresses, message = core.lookup(pattern)
-      if not addresses then core.log("warn", ("admission: %s"):format(message)) end
-      table.move(addresses or {}, 1, addresses and #addresses or 0, #found + 1, found)
-    end
-  end
-  one.matchers = found
-  return core.admission(one)
-end
-
-local function read_file(path)
-  local file, message = io.open(path, "rb")
-  if not file then error(message, 0) end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function make_auther(_, definition)
-  if type(definition) == "function" then return core.auther { fn = definition } end
-  return core.auther {
-    users = definition.auths or (definition.username and { definition }) or {},
-    lines = definition.file and read_file(definition.file.path) or nil,
-    fn = inline.of(definition) or definition.fn,
-  }
-end
-
 local function refuse_function(what, definition)
   if type(definition) == "function" or definition.lua then
     error(("%s: a function can stand in a service, not in a node or a hop"):format(what), 0)
   end
 end
 
-local function make_hosts(_, definition)
+local function make_hosts(self, definition, name)
   refuse_function("hosts", definition)
-  return core.hosts { mappings = definition.mappings or definition }
+  return policies.hosts(self, definition, name)
 end
 
 local function make_resolver(_, definition)
@@ -162,16 +118,7 @@ local function make_resolver(_, definition)
 end
 
 function Builder:bypasses(owner)
-  return self:all("bypasses", owner.bypass, owner.bypasses, make_bypass)
-end
-
-local function limiter(kind)
-  return function(_, definition, name)
-    if type(definition) == "function" then
-      error("a limiter cannot be a function: take from a gost.bucket in a hook", 0)
-    end
-    return core[kind] { name = name, limits = definition.limits or definition }
-  end
+  return self:all("bypasses", owner.bypass, owner.bypasses, policies.bypass)
 end
 
 -- nodes, hops, chains ---------------------------------------------------------------------------
@@ -267,11 +214,17 @@ function Builder:hop(hop, scope)
   for i, node in ipairs(hop.nodes or {}) do nodes[i] = self:node(node, hop, scope) end
   local select = type(selector) == "function" and selector or selector.fn or inline.of(hop)
   if select then selector = {} end
-  return core.hop {
+  local object = core.hop {
     name = hop.name or scope, scope = scope, nodes = nodes, strategy = selector.strategy,
     max_fails = selector.maxFails, fail_timeout_ms = milliseconds(selector.failTimeout),
     max_latency_ms = milliseconds(selector.maxLatency), bypasses = self:bypasses(hop), select = select,
   }
+  if loader.has_sources(hop) then
+    self:keep(loader.hop(object, hop, "hop " .. (hop.name or scope), nodes, function(node)
+      return self:node(node, hop, scope)
+    end))
+  end
+  return object
 end
 
 local function make_hop(self, definition, name)
@@ -280,7 +233,7 @@ end
 
 ---An inline hop has nodes of its own; one with a name alone means that of the list.
 local function has_nodes(hop)
-  return type(hop) == "userdata" or hop.nodes ~= nil or hop.object ~= nil or not hop.name
+  return type(hop) == "userdata" or hop.nodes ~= nil or hop.object ~= nil or not hop.name or loader.has_sources(hop)
 end
 
 local function make_chain(self, chain, name)
@@ -386,9 +339,9 @@ end
 ---@return userdata[]? authers
 ---@return boolean wants_auth
 function Builder:authers(handler)
-  local authers = self:all("authers", handler.auther, handler.authers, make_auther)
+  local authers = self:all("authers", handler.auther, handler.authers, policies.auther)
   if not authers and handler.auth and handler.auth.username then
-    authers = { make_auther(self, handler.auth) }
+    authers = { policies.auther(self, handler.auth) }
   end
   return authers, authers ~= nil
 end
@@ -488,12 +441,12 @@ function Builder:service(service, on)
     interface = metadata.get(service.metadata, "interface"),
     proxy_protocol = tonumber(metadata.get(service.metadata, "proxyProtocol")),
     mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
-    admissions = self:all("admissions", service.admission, service.admissions, make_admission),
+    admissions = self:all("admissions", service.admission, service.admissions, policies.admission),
     bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth,
-    limiter = service.limiter and self:get("limiters", service.limiter, limiter "traffic_limiter"),
+    limiter = service.limiter and self:get("limiters", service.limiter, policies.limiter),
     limiter_scope = metadata.get(service.metadata, "limiter.scope"),
-    climiter = service.climiter and self:get("climiters", service.climiter, limiter "conn_limiter"),
-    rlimiter = service.rlimiter and self:get("rlimiters", service.rlimiter, limiter "rate_limiter"),
+    climiter = service.climiter and self:get("climiters", service.climiter, policies.climiter),
+    rlimiter = service.rlimiter and self:get("rlimiters", service.rlimiter, policies.rlimiter),
     on = self:resolving(service, on),
   }
 end

@@ -25,7 +25,7 @@ return {
   "matcher.bodySize",
 
   -- chains
-  "hop.reload", "hop.file", "hop.redis", "hop.http", "hop.plugin",
+  "hop.plugin",
   "node.network",
   "connector.tls", "dialer.auth",
   "selector.strategy=parallel",
@@ -33,14 +33,8 @@ return {
   "metadata.node.netns",
 
   -- policies
-  "auther.redis", "auther.http", "auther.plugin", "auther.reload",
-  "admission.file", "admission.redis", "admission.http", "admission.plugin", "admission.reload",
-  "bypass.file", "bypass.redis", "bypass.http", "bypass.plugin", "bypass.reload",
-  "hostMapper.file", "hostMapper.redis", "hostMapper.http", "hostMapper.plugin", "hostMapper.reload",
-  "ingress.redis", "ingress.http", "ingress.plugin", "ingress.reload",
-  "limiter.file", "limiter.redis", "limiter.http", "limiter.plugin", "limiter.reload",
-  "climiter.file", "climiter.redis", "climiter.http", "climiter.plugin", "climiter.reload",
-  "rlimiter.file", "rlimiter.redis", "rlimiter.http", "rlimiter.plugin", "rlimiter.reload",
+  "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "ingress.plugin",
+  "limiter.plugin", "climiter.plugin", "rlimiter.plugin",
   "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
   "auth.file",
 

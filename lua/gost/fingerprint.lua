@@ -15,7 +15,7 @@ local LISTS = {
 local SINGULAR = { bypasses = "bypass", hosts = "hosts", ingresses = "ingress" }
 
 ---What does not change a service: where a function's text stands, and what was made of a definition.
-local PASSED_OVER = { line = true, built = true, running = true }
+local PASSED_OVER = { line = true, built = true, builder = true, running = true }
 
 local function by_text(a, b) return tostring(a) < tostring(b) end
 
@@ -55,9 +55,9 @@ local function note_reference(to, list, name)
   to.refs[#to.refs + 1] = { list, name }
 end
 
----Keys under which files are named: certFile, keyFile, `file: {path: …}`.
+---Keys under which files are named: certFile, keyFile … Lists of policies (`file: {path: …}`) change in place.
 local is_file = setmetatable({}, { __mode = "k", __index = function(self, key)
-  local found = type(key) == "string" and (key == "path" or key:lower():find "file$" ~= nil)
+  local found = type(key) == "string" and key:lower():find "file$" ~= nil
   self[key] = found
   return found
 end })

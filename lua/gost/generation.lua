@@ -12,6 +12,7 @@ local tunnels = require "gost.tunnels"
 ---@field object userdata
 ---@field definition table
 ---@field mark string     fingerprint of the definition and all it refers to
+---@field builder gost.Builder  keeps its lists up to date
 ---@field addr? string    where it listens; nil until it has started
 ---@field elsewhere? boolean  only the first worker starts it
 
@@ -24,6 +25,8 @@ local Generation = {}
 Generation.__index = Generation
 
 local generation = {}
+
+local FIRST_LISTS = 5 -- seconds that a start waits for lists of policies to be read
 
 ---Everything that listens where: so that port 0 means the same port on all workers.
 local addresses = core.dict("gost.addresses", { size = 100000 })
@@ -56,7 +59,9 @@ end
 ---@return string? message
 local function prepare(configuration, options, old)
   local new = setmetatable({ configuration = configuration, services = {}, order = {} }, Generation)
-  local builder = build.new(configuration, options)
+  local builder = build.new(configuration, {
+    shared = options.shared, claim = options.claim, later = true,
+  })
   for _, service in ipairs(tunnels.expand(configuration.services)) do
     local mark = shape.of(configuration, service)
     local before = old and old.services[service.name]
@@ -68,12 +73,13 @@ local function prepare(configuration, options, old)
       local ok, object = pcall(builder.service, builder, definition, service.on)
       if not ok then return nil, plain(object) end
       new.services[service.name] = {
-        object = object, definition = service, mark = mark,
+        object = object, definition = service, mark = mark, builder = builder,
         elsewhere = options.id ~= 0 and is_single(service),
       }
     end
     new.order[#new.order + 1] = service.name
   end
+  builder:settle(FIRST_LISTS)
   return new
 end
 
@@ -196,6 +202,7 @@ function generation.try(configuration)
   local ok, services = pcall(tunnels.expand, configuration.services)
   if not ok then return { { message = tostring(services) } } end
   core.tls_pretend()
+  require("gost.loader").dry = true
   local builder = build.new(configuration)
   for _, service in ipairs(services) do
     local built, message = pcall(builder.service, builder, service, service.on)

@@ -117,6 +117,7 @@ local function test(options, env)
     return 1
   end
   try_services(configuration, found)
+  require("gost.loader").check(configuration, found --[[@as gost.Problems]])
   return tell_mistakes(found)
 end
 
@@ -150,7 +151,10 @@ local function rehearse(options)
     return usage_error "a script stands alone: no -L, -F and -C beside it"
   end
   local configuration, found = require("gost.rehearsal").script(script, args)
-  if options.test then return tell_mistakes(found) end
+  if options.test then
+    if configuration then require("gost.loader").check(configuration, found) end
+    return tell_mistakes(found)
+  end
   local notes
   configuration, notes = require("gost.plain").configuration(configuration or { services = {} })
   for _, note in ipairs(notes) do found:add("warning", "", note, script) end

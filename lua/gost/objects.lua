@@ -28,6 +28,7 @@ function Node:object(builder, scope)
     builder = builder or build.new({})
     built = builder:node(self.definition, {}, scope or "script")
     rawset(self, "built", built)
+    rawset(self, "builder", builder) -- keeps its lists up to date
   end
   return built
 end
@@ -105,8 +106,10 @@ local Hop = {}
 function Hop:object(builder, scope)
   local built = rawget(self, "built")
   if not built then
-    built = (builder or build.new({})):hop(self.definition, scope or self.definition.name or "hop")
+    builder = builder or build.new({})
+    built = builder:hop(self.definition, scope or self.definition.name or "hop")
     rawset(self, "built", built)
+    rawset(self, "builder", builder)
   end
   return built
 end
@@ -166,8 +169,10 @@ local Chain = {}
 function Chain:object(builder)
   local built = rawget(self, "built")
   if not built then
-    built = (builder or build.new(rawget(self, "configuration") or {})):chain(self.definition)
+    builder = builder or build.new(rawget(self, "configuration") or {})
+    built = builder:chain(self.definition)
     rawset(self, "built", built)
+    rawset(self, "builder", builder)
   end
   return built
 end

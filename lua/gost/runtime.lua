@@ -86,6 +86,7 @@ end
 local function on_command(text)
   if text == "drain" then return runtime.drain(DRAIN_SECONDS) end
   if text == "stop" then return core.stop() end
+  if text == "sources" then return require("gost.sources").look() end
   if text == "reload" then
     local ok, message = runtime.apply(json.decode(handed:get "configuration"))
     if not ok then
@@ -129,6 +130,7 @@ local function reload(read, level)
   core.reopen_logs()
   handed:set("configuration", json.encode(configuration))
   tell_all "reload"
+  require("gost.sources").refresh()
   core.log(level, "config reloaded")
 end
 

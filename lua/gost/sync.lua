@@ -63,6 +63,10 @@ function Queue:wake_all()
   while self.first <= self.last do self:wake() end
 end
 
+---Fibers that wait for something.
+---@return gost.WaitQueue
+sync.queue = new_queue
+
 -- all and any -----------------------------------------------------------------------------------
 
 ---Start every function on a fiber of its own; call `done(i, results)` as each ends.

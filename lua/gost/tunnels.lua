@@ -1,7 +1,7 @@
 ---Services that serve reverse tunnels: their rules, and the services of their public entries.
 local core = require "gost.core"
-local inline = require "gost.inline"
 local metadata = require "gost.metadata"
+local policies = require "gost.policies"
 
 local tunnels = {}
 
@@ -30,30 +30,13 @@ local function inline_rules(value)
   return rules
 end
 
-local function read_file(path)
-  local file, message = io.open(path, "rb")
-  if not file then error("ingress: " .. message, 0) end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function make_ingress(_, definition)
-  if type(definition) == "function" then return core.ingress { fn = definition } end
-  return core.ingress {
-    rules = definition.rules or definition,
-    lines = definition.file and read_file(definition.file.path) or nil,
-    fn = inline.of(definition) or definition.fn,
-  }
-end
-
 ---@param builder gost.Builder
 ---@param handler table
 ---@return userdata? ingress
 function tunnels.ingress(builder, handler)
   if handler.type ~= "tunnel" and handler.type ~= "entrypoint" then return nil end
   local named = metadata.get(handler.metadata, "ingress")
-  if named ~= nil and named ~= "" then return builder:get("ingresses", named, make_ingress) end
+  if named ~= nil and named ~= "" then return builder:get("ingresses", named, policies.ingress) end
   local rules = metadata.get(handler.metadata, "tunnel")
   if rules == nil or rules == "" then return nil end
   return core.ingress { rules = inline_rules(rules) }

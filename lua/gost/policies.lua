@@ -1,0 +1,109 @@
+---Policies of a configuration as objects of the core: bypasses, admissions, authers, hosts, limiters, ingresses.
+---Each function takes the builder, the definition (a table, a function, a list …) and its name.
+local core = require "gost.core"
+local inline = require "gost.inline"
+local loader = require "gost.loader"
+
+local policies = {}
+
+---One function that asks several in turn, until one says yes.
+local function any_of(functions)
+  if #functions < 2 then return functions[1] end
+  return function(...)
+    for _, fn in ipairs(functions) do
+      if fn(...) then return true end
+    end
+    return false
+  end
+end
+
+---A list of patterns, some of which may be functions; or a definition as in a file.
+local function patterns(definition)
+  if type(definition) == "function" then return { fn = definition } end
+  if type(definition) == "string" then definition = { definition } end
+  local list, functions = {}, { inline.of(definition) or definition.fn }
+  for _, item in ipairs(definition.matchers or definition) do
+    if type(item) == "function" then functions[#functions + 1] = item else list[#list + 1] = item end
+  end
+  local fn = any_of(functions)
+  return { whitelist = definition.whitelist, network = definition.network, matchers = list, fn = fn }
+end
+
+---An object and, where its definition has sources, what keeps it up to date.
+---@param builder gost.Builder
+---@param kind string
+---@param definition any
+---@param label string
+---@param make fun(content: table): userdata
+---@param content table
+local function with_sources(builder, kind, definition, label, make, content)
+  local object = make(content)
+  if loader.has_sources(definition) then
+    local plain = {}
+    for key, value in pairs(content) do
+      if key ~= "fn" then plain[key] = value end
+    end
+    builder:keep(loader.policy(object, kind, definition, label, function() return make(plain) end))
+  end
+  return object
+end
+
+local function label(kind, name) return name and ("%s %s"):format(kind, name) or kind end
+
+function policies.bypass(builder, definition, name)
+  return with_sources(builder, "bypass", definition, label("bypass", name), core.bypass, patterns(definition))
+end
+
+---Names among the patterns are looked up once, now.
+---A function alone says who may come in; among patterns it is one of these.
+function policies.admission(builder, definition, name)
+  local one = patterns(definition)
+  if one.whitelist == nil and one.fn and #(one.matchers or {}) == 0 then one.whitelist = true end
+  local found = {}
+  for _, pattern in ipairs(one.matchers or {}) do
+    if pattern:match "^[%x:%.%*/%-]+$" or pattern:find "[:/]" then
+      found[#found + 1] = pattern
+    else
+      local addresses, message = core.lookup(pattern)
+      if not addresses then core.log("warn", ("admission: %s"):format(message)) end
+      table.move(addresses or {}, 1, addresses and #addresses or 0, #found + 1, found)
+    end
+  end
+  one.matchers = found
+  return with_sources(builder, "admission", definition, label("admission", name), core.admission, one)
+end
+
+function policies.auther(builder, definition, name)
+  if type(definition) == "function" then return core.auther { fn = definition } end
+  return with_sources(builder, "auther", definition, label("auther", name), core.auther, {
+    users = definition.auths or (definition.username and { definition }) or {},
+    fn = inline.of(definition) or definition.fn,
+  })
+end
+
+function policies.hosts(builder, definition, name)
+  return with_sources(builder, "hosts", definition, label("hosts", name), core.hosts,
+    { mappings = definition.mappings or definition })
+end
+
+function policies.ingress(builder, definition, name)
+  if type(definition) == "function" then return core.ingress { fn = definition } end
+  return with_sources(builder, "ingress", definition, label("ingress", name), core.ingress,
+    { rules = definition.rules or definition, fn = inline.of(definition) or definition.fn })
+end
+
+local function limiter(kind, make)
+  return function(builder, definition, name)
+    if type(definition) == "function" then
+      error("a limiter cannot be a function: take from a gost.bucket in a hook", 0)
+    end
+    return with_sources(builder, "limiter", definition, label(kind, name), core[make],
+      { name = name, limits = definition.limits or definition })
+  end
+end
+
+policies.limiter = limiter("limiter", "traffic_limiter")
+policies.climiter = limiter("climiter", "conn_limiter")
+policies.rlimiter = limiter("rlimiter", "rate_limiter")
+
+return policies
