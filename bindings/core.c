@@ -34,6 +34,7 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_conn(L);
     gostL_open_policy(L);
     gostL_open_ingress(L);
+    gostL_open_sd(L);
     gostL_open_limits(L);
     gostL_open_node(L);
     gostL_open_hop(L);

@@ -31,6 +31,7 @@ struct gost_stream;
 #define GOSTL_AUTHER     "gost.Auther"
 #define GOSTL_HOSTS      "gost.Hosts"
 #define GOSTL_INGRESS    "gost.Ingress"
+#define GOSTL_SD         "gost.Sd"
 #define GOSTL_RESOLVER   "gost.Resolver"
 #define GOSTL_TRAFFIC    "gost.Traffic"
 #define GOSTL_CONN_LIMIT "gost.ConnLimit"
@@ -160,6 +161,7 @@ void gostL_open_stream(lua_State *L);
 void gostL_open_conn(lua_State *L);
 void gostL_open_policy(lua_State *L);
 void gostL_open_ingress(lua_State *L);
+void gostL_open_sd(lua_State *L);
 void gostL_open_limits(lua_State *L);
 void gostL_open_node(lua_State *L);
 void gostL_open_hop(lua_State *L);

@@ -237,7 +237,7 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
 
 /*
  * core.service{name=, addr=, handler={type=, metadata=}, listener={type=, metadata=, tls=}, chain=,
- *              forwarder=Hop, ingress=, listener_chain=, listener_way=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
+ *              forwarder=Hop, ingress=, sd=, listener_chain=, listener_way=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
  *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, claim=,
  *              on={hook=fn}} -> Service
  */
@@ -263,6 +263,10 @@ static int l_service(lua_State *L)
     lua_getfield(L, 1, "ingress");
     struct gost_ingress *ingress = gostL_test(L, -1, GOSTL_INGRESS);
     s->ingress = ingress ? gost_ingress_ref(ingress) : NULL;
+    lua_pop(L, 1);
+    lua_getfield(L, 1, "sd");
+    struct gost_sd *sd = gostL_test(L, -1, GOSTL_SD);
+    s->sd = sd ? gost_sd_ref(sd) : NULL;
     lua_pop(L, 1);
     lua_getfield(L, 1, "forwarder");
     struct gost_hop *hop = gostL_test(L, -1, GOSTL_HOP);

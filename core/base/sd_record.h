@@ -19,6 +19,11 @@ struct gost_sd_record {
 
 enum { GOST_SD_RECORDS_MAX = 64 /**< that a look-up yields */ };
 
-enum gost_sd_word { GOST_SD_REGISTER, GOST_SD_RENEW, GOST_SD_DEREGISTER };
+enum gost_sd_word {
+    GOST_SD_REGISTER,
+    GOST_SD_RENEW,
+    GOST_SD_FORGET,     /**< take it away */
+    GOST_SD_DEREGISTER, /**< the same, without waiting for it */
+};
 
 #endif

@@ -103,7 +103,7 @@ struct gost_conn_ops {
     void (*forward_judge)(struct gost_conn *c, bool worked);
     /**
      * Tell the service's discovery of a client that carries a tunnel; suspends, but not to deregister,
-     * which is seen to behind our back. NULL: there is none.
+     * which is seen to behind our back (to forget waits for it). NULL: there is none.
      * @return 0, GOST_ENOTSUP (no diag) when the service has none, or another negative code with diag
      */
     int (*sd_tell)(struct gost_conn *c, enum gost_sd_word word, const struct gost_sd_record *r);

@@ -89,6 +89,7 @@ static void service_free(struct gost_service *s)
     gost_rate_limit_unref(s->rate_limit);
     gost_hop_unref(s->forwarder);
     gost_ingress_unref(s->ingress);
+    gost_sd_unref(s->sd);
     gost_router_destroy(&s->router);
     gost_router_destroy(&s->bind_router);
     gost_shared_give(s->stats);

@@ -13,6 +13,7 @@
 #include "core/policy/conn_limit.h"
 #include "core/policy/ingress.h"
 #include "core/policy/rate_limit.h"
+#include "core/policy/sd.h"
 #include "core/policy/traffic.h"
 #include "core/proto/handler.h"
 #include "core/route/hooks.h"
@@ -50,6 +51,7 @@ struct gost_service {
     size_t auther_count;
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
     struct gost_ingress *ingress; /**< owned reference or NULL: which tunnel a host leads to */
+    struct gost_sd *sd; /**< owned reference or NULL: which other hosts carry which tunnels */
     struct gost_hooks hooks;
     const struct gost_logger *logger;   /**< borrowed, or NULL for the default one */
     struct gost_traffic *traffic;       /**< owned reference or NULL: bytes per second */

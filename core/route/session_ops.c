@@ -497,6 +497,24 @@ static int op_lead(struct gost_conn *c, struct gost_request *request, struct gos
     return rc < 0 ? gost_fail_at(rc, "ingress") : rc;
 }
 
+static int op_sd_tell(struct gost_conn *c, enum gost_sd_word word, const struct gost_sd_record *r)
+{
+    struct gost_sd *sd = gost_session_of(c)->service->sd;
+    if (!sd)
+        return GOST_ENOTSUP;
+    if (word != GOST_SD_DEREGISTER)
+        return gost_sd_tell(sd, word, r);
+    gost_sd_deregister(sd, r);
+    return 0;
+}
+
+static int op_sd_find(struct gost_conn *c, const uint8_t *tunnel, struct gost_sd_record *out,
+                      size_t max)
+{
+    struct gost_sd *sd = gost_session_of(c)->service->sd;
+    return sd ? gost_sd_find(sd, tunnel, out, max) : GOST_ENOTSUP;
+}
+
 static int op_relay_packet(struct gost_conn *c, struct gost_packet **up, bool once)
 {
     return gost__session_relay_packet(gost_session_of(c), up, once);
@@ -570,6 +588,8 @@ const struct gost_conn_ops gost__session_ops = {
     .forward_packet = op_forward_packet,
     .associate = op_associate,
     .lead = op_lead,
+    .sd_tell = op_sd_tell,
+    .sd_find = op_sd_find,
     .has_forwarder = op_has_forwarder,
     .forward_traits = op_forward_traits,
     .forward_judge = op_forward_judge,

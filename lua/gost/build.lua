@@ -420,14 +420,14 @@ function Builder:service(service, on)
   local there = not ignored and self:way(listener, service.name .. "/listener") or nil
   local authers, wants_auth = self:authers(handler)
   local component = components.get("handler", handler.type)
-  if wants_auth and component and component.no_auth then
+  if wants_auth and component and component.no_auth and not handler.generated then
     error(("handler %s of service %s cannot ask for credentials"):format(handler.type, service.name), 0)
   end
   return core.service {
     name = service.name, addr = listen_address(service), shared = self.shared, claim = self.claim,
     logger = self:logger(service),
     handler = { type = handler.type, metadata = tunnels.metadata(service) },
-    ingress = tunnels.ingress(self, handler),
+    ingress = tunnels.ingress(self, handler), sd = tunnels.sd(self, handler),
     listener = { type = listener.type, metadata = listener.metadata, tls = flat_tls(listener.tls) },
     chain = chain, listener_chain = there,
     listener_way = there and shape.of(self.configuration, { chain = listener.chain, group = listener.chainGroup }),

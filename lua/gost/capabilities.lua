@@ -6,7 +6,7 @@
 ---("metadata.service.netns").
 return {
   -- objects
-  "routers", "sds", "observers", "rewriters", "recorders", "caches", "quotas",
+  "routers", "observers", "rewriters", "recorders", "caches", "quotas",
   "profiling", "api", "metrics",
 
   -- services
@@ -33,7 +33,7 @@ return {
   "metadata.node.netns",
 
   -- policies
-  "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "ingress.plugin",
+  "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "sd.plugin", "ingress.plugin",
   "limiter.plugin", "climiter.plugin", "rlimiter.plugin",
   "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
   "auth.file",

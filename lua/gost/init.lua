@@ -25,6 +25,7 @@ local gost = {
   dict = core.dict,
   counter = core.counter,
   bucket = core.bucket,
+  sd = require("gost.sd").new,
   cidr_set = core.cidr_set,
   domain_set = core.domain_set,
   hash = core.hash,

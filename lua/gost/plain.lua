@@ -70,10 +70,18 @@ function Plainer:entry(list, value, path)
   return name
 end
 
+---gost.sd{…}: Redis can be written down, functions cannot.
+function Plainer:discovery(sd, path)
+  if sd.redis then return self:entry("sds", sd, path) end
+  return self:scripted(sd.get, path)
+end
+
 function Plainer:item(field, value, path)
   if field.kind == "ref" and type(value) ~= "string" then return self:entry(field.of, value, path) end
   if field.object and type(value) == "table" then return self:object(field.object, unwrapped(value), path) end
-  return self:copy(value, path)
+  local new = self:copy(value, path)
+  if field.kind == "metadata" and type(value.sd) == "table" then new.sd = self:discovery(value.sd, path .. ".sd") end
+  return new
 end
 
 function Plainer:object(object, value, path)

@@ -74,6 +74,7 @@ function runtime.drain(seconds)
     for other = 1, count - 1 do core.tell(other, "drain") end
   end
   if current then current:stop() end
+  require("gost.sd").leave()
   local deadline = core.now() + seconds
   while core.session_count() > 0 and core.now() < deadline do core.sleep(0.02) end
   while others_run() and core.now() < deadline + 0.2 do core.sleep(0.02) end

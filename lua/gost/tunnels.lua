@@ -2,6 +2,7 @@
 local core = require "gost.core"
 local metadata = require "gost.metadata"
 local policies = require "gost.policies"
+local sd = require "gost.sd"
 
 local tunnels = {}
 
@@ -42,8 +43,40 @@ function tunnels.ingress(builder, handler)
   return core.ingress { rules = inline_rules(rules) }
 end
 
+---@param builder gost.Builder
+---@param handler table
+---@return userdata?
+function tunnels.sd(builder, handler)
+  if handler.type ~= "tunnel" and handler.type ~= "entrypoint" then return nil end
+  local named = metadata.get(handler.metadata, "sd")
+  if named == nil or named == "" then return nil end
+  return builder:get("sds", named, sd.make)
+end
+
 ---What only the control plane reads.
-local OURS = { ingress = true, tunnel = true, entrypoints = true }
+local OURS = { ingress = true, tunnel = true, entrypoints = true, sd = true }
+
+---The addresses of a tunnel service's public entries.
+---@return (string|{addr: string?, ingress: any})[]
+local function entries_of(options)
+  local items = { metadata.get(options, "entrypoint") }
+  local more = metadata.get(options, "entrypoints")
+  if type(more) == "string" then
+    for item in more:gmatch "[^,]+" do items[#items + 1] = item end
+  end
+  table.move(type(more) == "table" and more or {}, 1, type(more) == "table" and #more or 0, #items + 1, items)
+  return items
+end
+
+---What other hosts are to know this one's entry by.
+local function address_for_hosts(options)
+  local own = metadata.get(options, "sd.addr")
+  if own and own ~= "" then return own end
+  for _, item in ipairs(entries_of(options)) do
+    local addr = type(item) == "table" and item.addr or item
+    if addr and addr ~= "" then return addr end
+  end
+end
 
 ---The options as the core is to see them.
 ---@param service table
@@ -57,6 +90,11 @@ function tunnels.metadata(service)
   local out = { pool = pool_of(service) }
   for key, value in pairs(handler.metadata or {}) do
     if not OURS[key:lower()] then out[key] = value end
+  end
+  local hosts = metadata.get(handler.metadata, "sd")
+  if hosts and hosts ~= "" then
+    out.sd = type(hosts) == "string" and hosts or "script"
+    if handler.type == "tunnel" then out["sd.addr"] = address_for_hosts(handler.metadata) end
   end
   return out
 end
@@ -73,11 +111,13 @@ local function entry(service, item, number)
     name = ("%s-entrypoint%s"):format(service.name, number > 1 and "-" .. number or ""),
     addr = item.addr,
     handler = {
-      type = "entrypoint",
+      type = "entrypoint", -- credentials are for visitors that another host passes on
+      auther = service.handler.auther, authers = service.handler.authers, auth = service.handler.auth, generated = true,
       metadata = {
         pool = pool_of(service), ingress = own or option "ingress", tunnel = not own and option "tunnel" or nil,
         readTimeout = option "entrypoint.readTimeout", idleTimeout = option "idleTimeout",
-        keepalive = option "entrypoint.keepalive",
+        keepalive = option "entrypoint.keepalive", sd = option "sd", ["entrypoint.id"] = option "entrypoint.id",
+        ["tunnel.direct"] = option "tunnel.direct",
       },
     },
     listener = { type = "tcp", metadata = {} },
@@ -94,14 +134,8 @@ function tunnels.expand(services)
   for _, service in ipairs(services) do
     list[#list + 1] = service
     local options = service.handler and service.handler.type == "tunnel" and service.handler.metadata or nil
-    local items = { metadata.get(options, "entrypoint") }
-    local more = metadata.get(options, "entrypoints")
-    if type(more) == "string" then
-      for item in more:gmatch "[^,]+" do items[#items + 1] = item end
-    end
-    table.move(type(more) == "table" and more or {}, 1, type(more) == "table" and #more or 0, #items + 1, items)
     local number = 0
-    for _, item in ipairs(items) do
+    for _, item in ipairs(entries_of(options)) do
       local made = entry(service, item, number + 1)
       if made then
         number = number + 1

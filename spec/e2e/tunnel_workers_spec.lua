@@ -30,7 +30,9 @@ local function carry(server, id, target, more, scheme)
   return gost
 end
 
-local function bytes_of(id) return (id:gsub("%-", ""):gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end)) end
+local function bytes_of(id)
+  return (id:gsub("%-", ""):gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+end
 local function feature(kind, data) return string.char(kind) .. string.pack(">s2", data) end
 
 ---A visitor that speaks the tunnel protocol by itself.

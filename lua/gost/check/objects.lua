@@ -94,6 +94,12 @@ function objects.admission(c, entry, path)
   whitelist(c, entry, path)
 end
 
+function objects.sd(c, sd, path)
+  if not sd.redis and not sd.lua and not sd.plugin then
+    c.found:at(sd, nil, "error", path, "says nothing: expected redis or lua")
+  end
+end
+
 local function check_pattern(pattern)
   local port = pattern:match ":([^:%]]+)$"
   if ip.network(pattern) or ip.version(pattern) or not port then

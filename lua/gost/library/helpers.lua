@@ -59,6 +59,29 @@ function gost.hmac(algorithm, key, text) end
 ---@return boolean
 function gost.equal(given, secret) end
 
+---A client's connection that carries a tunnel, and its host.
+---@class gost.SdRecord
+---@field id string UUID of the connection
+---@field name string UUID of the tunnel
+---@field node string UUID of the host
+---@field network "tcp"|"udp"
+---@field address string of the host's public entry
+---@field ttl? number seconds: renewed so often
+
+---@class gost.SdOptions
+---@field register? fun(record: gost.SdRecord): any, string?
+---@field renew? fun(record: gost.SdRecord): any, string? not given: `register`
+---@field deregister? fun(record: gost.SdRecord): any, string?
+---@field get? fun(name: string): gost.SdRecord[]?, string?
+---@field redis? { addr: string?, db: integer?, username: string?, password: string?, key: string? }
+
+---Service discovery of tunnel services: `sd = gost.sd{…}`. The functions may wait; nil and a message is a failure.
+---@param options gost.SdOptions
+---@return gost.Sd
+function gost.sd(options) end
+
+---@class gost.Sd
+
 ---@class gost.CidrSet
 local CidrSet = {}
 

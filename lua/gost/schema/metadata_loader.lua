@@ -115,6 +115,12 @@ local function check_key(c, index, raw, key, seen, kind, type_)
   if not ok then c:problem("error", message) end
 end
 
+---What a script may put in the place of a name: a function, or an object such as gost.sd{…}.
+local function is_object(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or meta and tostring(meta.__name):find "^gost%." ~= nil
+end
+
 local function load(c, raw, index, kind, type_)
   if type(raw) ~= "table" or raw[1] ~= nil then
     c:problem("error", "expected a mapping")
@@ -127,7 +133,7 @@ local function load(c, raw, index, kind, type_)
     out[key] = copy(c, value)
     if index then
       c:push(raw, key, key)
-      if not (c.lua and type(value) == "function") then check_key(c, index, raw, key, seen, kind, type_) end
+      if not (c.lua and is_object(value)) then check_key(c, index, raw, key, seen, kind, type_) end
       c:pop()
     end
   end

@@ -2,7 +2,10 @@
 return function(define)
   define("sd", "Which host holds which tunnel", {
     { "name", "name", "its name" },
+    { "redis", "sourceRedis", "Redis, which the hosts share; a hash for each tunnel, key:UUID" },
     { "plugin", "plugin", "the program that knows" },
+    { "lua", "string", "a Lua file, or the text of one, that returns function(word, what): \"register\", \"renew\" "
+      .. "and \"deregister\" with a record, \"get\" with a tunnel's UUID" },
   })
 
   define("observer", "Who is told of events", {
