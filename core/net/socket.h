@@ -19,6 +19,7 @@ struct gost_socket_options {
     bool claim;            /**< with reuseport: as the first; others must not have it yet */
     bool transparent;      /**< IP_TRANSPARENT */
     bool v6only;           /**< listening on "::": do not take IPv4 as well */
+    bool mptcp;            /**< listening: multipath TCP, if the kernel has it */
 };
 
 /**

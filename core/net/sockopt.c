@@ -2,6 +2,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -155,13 +156,26 @@ static int set_transparent(int fd, int family)
                       &on, sizeof(on));
 }
 
+/* A kernel without multipath TCP serves its clients by plain TCP, as they would fall back to anyway. */
+static int listening_socket(int family, const struct gost_socket_options *o)
+{
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (o && o->mptcp && family != AF_UNIX) {
+        int fd = socket(family, type, IPPROTO_MPTCP);
+        if (fd >= 0)
+            return fd;
+        gost_log(GOST_LOG_WARN, "mptcp: %s; plain TCP instead", gost_strerror(-errno));
+    }
+    return socket(family, type, 0);
+}
+
 int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,
                          int backlog)
 {
     char text[GOST_HOSTPORT_MAX];
     int family = addr->sa.sa_family;
     bool claim = o && o->reuseport && o->claim && family != AF_UNIX;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = listening_socket(family, o);
     if (fd < 0)
         return gost_fail(-errno, "socket: %s", gost_strerror(-errno));
     if (family == AF_UNIX) {

@@ -8,17 +8,12 @@
 #include <stddef.h>
 
 struct mtcp_listener_settings {
-    struct gost_keepalive keepalive;
-    bool reuseport;
+    struct gost_tcp_listening tcp;
     struct gost_mux_options mux;
 };
 
 static const struct gost_option listener_options[] = {
-    GOST_KEEPALIVE_OPTIONS(struct mtcp_listener_settings, keepalive),
-    {.key = "reuseport",
-     .type = GOST_OPT_BOOL,
-     .offset = offsetof(struct mtcp_listener_settings, reuseport),
-     .help = "let other sockets listen on the same port"},
+    GOST_TCP_LISTEN_OPTIONS(struct mtcp_listener_settings, tcp),
     GOST_MUX_BACKLOG_OPTION(struct mtcp_listener_settings, mux),
     GOST_MUX_OPTIONS(struct mtcp_listener_settings, mux, "2", NULL),
     GOST_OPTION_END,
@@ -27,8 +22,7 @@ static const struct gost_option listener_options[] = {
 static int mtcp_listener_init(struct gost_listener *l)
 {
     const struct mtcp_listener_settings *s = l->settings;
-    gost_keepalive_apply(&s->keepalive, &l->socket);
-    l->socket.reuseport |= s->reuseport;
+    gost_tcp_listening_apply(&s->tcp, &l->socket);
     return gost__mux_listener_init(l, &s->mux, NULL);
 }
 

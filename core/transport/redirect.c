@@ -63,8 +63,8 @@ bool gost__redirect_is_self(const union gost_sockaddr *to, uint16_t port)
 /* --- the listener ------------------------------------------------------------------------- */
 
 struct redirect_settings {
-    struct gost_keepalive keepalive;
-    bool tproxy, reuseport;
+    struct gost_tcp_listening tcp;
+    bool tproxy;
 };
 
 static const struct gost_option options[] = {
@@ -72,19 +72,14 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct redirect_settings, tproxy),
      .help = "take what TPROXY rules send, not REDIRECT rules"},
-    GOST_KEEPALIVE_OPTIONS(struct redirect_settings, keepalive),
-    {.key = "reuseport",
-     .type = GOST_OPT_BOOL,
-     .offset = offsetof(struct redirect_settings, reuseport),
-     .help = "let other sockets listen on the same port"},
+    GOST_TCP_LISTEN_OPTIONS(struct redirect_settings, tcp),
     GOST_OPTION_END,
 };
 
 static int redirect_init(struct gost_listener *l)
 {
     const struct redirect_settings *s = l->settings;
-    gost_keepalive_apply(&s->keepalive, &l->socket);
-    l->socket.reuseport |= s->reuseport;
+    gost_tcp_listening_apply(&s->tcp, &l->socket);
     l->socket.transparent = s->tproxy;
     return 0;
 }

@@ -11,24 +11,18 @@
 #include <stddef.h>
 
 struct tcp_listener_settings {
-    struct gost_keepalive keepalive;
-    bool reuseport;
+    struct gost_tcp_listening tcp;
 };
 
 static const struct gost_option listener_options[] = {
-    GOST_KEEPALIVE_OPTIONS(struct tcp_listener_settings, keepalive),
-    {.key = "reuseport",
-     .type = GOST_OPT_BOOL,
-     .offset = offsetof(struct tcp_listener_settings, reuseport),
-     .help = "let other sockets listen on the same port"},
+    GOST_TCP_LISTEN_OPTIONS(struct tcp_listener_settings, tcp),
     GOST_OPTION_END,
 };
 
 static int tcp_listener_init(struct gost_listener *l)
 {
     const struct tcp_listener_settings *s = l->settings;
-    gost_keepalive_apply(&s->keepalive, &l->socket);
-    l->socket.reuseport |= s->reuseport;
+    gost_tcp_listening_apply(&s->tcp, &l->socket);
     return 0;
 }
 

@@ -17,6 +17,13 @@ void gost_keepalive_apply(const struct gost_keepalive *k, struct gost_socket_opt
     o->keepalive_count = (int)k->count;
 }
 
+void gost_tcp_listening_apply(const struct gost_tcp_listening *t, struct gost_socket_options *o)
+{
+    gost_keepalive_apply(&t->keepalive, o);
+    o->reuseport |= t->reuseport;
+    o->mptcp |= t->mptcp;
+}
+
 int gost_listener_new(const struct gost_listener_kind *kind, void *settings,
                       struct gost_tls_context *tls, struct gost_listener **out)
 {

@@ -175,4 +175,24 @@ struct gost_keepalive {
 /** Put the group's values into socket options. */
 void gost_keepalive_apply(const struct gost_keepalive *k, struct gost_socket_options *o);
 
+/** The option group of every kind that listens for TCP. */
+#define GOST_TCP_LISTEN_OPTIONS(settings, member)                                                  \
+    GOST_KEEPALIVE_OPTIONS(settings, member.keepalive),                                            \
+        {.key = "reuseport",                                                                       \
+         .type = GOST_OPT_BOOL,                                                                    \
+         .offset = offsetof(settings, member.reuseport),                                           \
+         .help = "let other sockets listen on the same port"},                                     \
+    {                                                                                              \
+        .key = "mptcp", .type = GOST_OPT_BOOL, .offset = offsetof(settings, member.mptcp),         \
+        .help = "take multipath TCP as well, where the kernel has it"                              \
+    }
+
+struct gost_tcp_listening {
+    struct gost_keepalive keepalive;
+    bool reuseport, mptcp;
+};
+
+/** Put the group's values into socket options; what is set there already stays set. */
+void gost_tcp_listening_apply(const struct gost_tcp_listening *t, struct gost_socket_options *o);
+
 #endif

@@ -94,6 +94,17 @@ describe("gost-lua", function()
     assert.matches("^%d+%.%d+%.%d+%.%d+:%d+$", gost.addrs[1])
   end)
 
+  it("listens for multipath TCP", function()
+    local function sockets()
+      return tonumber(support.files.read "/proc/net/protocols":match "\nMPTCP%s+%d+%s+(%d+)")
+    end
+    local before = sockets()
+    if not before then return pending "this kernel has no multipath TCP" end
+    local gost = support.gost { "--workers", "1", "-L", "http://127.0.0.1:0?mptcp=true" }
+    assert.is_true(sockets() > before)
+    assert.is_true(support.connects(gost.ports[1]))
+  end)
+
   it("-t ends with 0 or 1", function()
     local good = file("good.yml", "services: [{name: a, addr: '127.0.0.1:0', handler: http}]\n")
     local bad = file("bad.yml", "services: [{name: a, addr: '127.0.0.1:0', hanlder: http}]\n")
