@@ -1,13 +1,29 @@
 #include "core/net/pipe.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { POOL_MAX = 16 };
 
+static bool wanted = true;
 static _Thread_local struct gost_pipe *pool;
 static _Thread_local int pool_count;
+
+static void read_environment(void)
+{
+    const char *value = getenv("GOST_SPLICE");
+    wanted = !value || strcmp(value, "0") != 0;
+}
+
+bool gost_pipe_wanted(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_environment);
+    return wanted;
+}
 
 static void pipe_close(struct gost_pipe *p)
 {

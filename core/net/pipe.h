@@ -4,6 +4,7 @@
 #ifndef GOST_NET_PIPE_H
 #define GOST_NET_PIPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gost_pipe {
@@ -14,6 +15,9 @@ struct gost_pipe {
 };
 
 enum { GOST_PIPE_SIZE = 1024 * 1024 };
+
+/** False with GOST_SPLICE=0 in the environment: copy always (to measure what copying costs). */
+bool gost_pipe_wanted(void);
 
 /**
  * @return an empty pipe of GOST_PIPE_SIZE, or NULL when the kernel grants none of that size (smaller

@@ -15,6 +15,7 @@ enum {
     CHUNK_MIN = 16 * 1024,  /* what a quiet direction reads at once, and may have to keep */
     CHUNK_BULK = 64 * 1024, /* a read of this size shows a bulk transfer */
     SPLICE_SMALL = 16 * 1024,
+    LOAN_PIECES = 24,
     ROUNDS = 8, /* reads before other connections get their turn */
     LINGER_MS = 10 * 1000,
     KEEPALIVE_MS = 30 * 1000, /* tunnels that last so long are worth the kernel's probing */
@@ -156,6 +157,8 @@ static void give_back(struct gost_pump *p, struct gost_flow *f, size_t n)
 static bool can_splice(struct gost_pump *p)
 {
     int fd;
+    if (!gost_pipe_wanted())
+        return false;
     for (int i = 0; i < 2; i++) {
         const struct gost_stream *s = p->stream[i];
         if (gost_stream_query(p->stream[i], GOST_QUERY_FD, &fd) != 0)
@@ -168,11 +171,64 @@ static bool can_splice(struct gost_pump *p)
     return true;
 }
 
+/* How much to read: no more than the destination is known to take, so that nothing has to be kept. */
+static size_t room_for(struct gost_pump *p, struct gost_flow *f, size_t want)
+{
+    size_t room = want;
+    if (!f->blind && gost_stream_query(p->stream[1 - flow_index(p, f)], GOST_QUERY_ROOM, &room) != 0)
+        f->blind = true;
+    return room < want && !f->blind ? room : want;
+}
+
+/* `n` bytes of a list at most. @return its entries */
+static int cut(struct iovec *iov, int count, size_t n)
+{
+    int i = 0;
+    while (i < count && n > 0) {
+        iov[i].iov_len = iov[i].iov_len < n ? iov[i].iov_len : n;
+        n -= iov[i++].iov_len;
+    }
+    return i;
+}
+
+/*
+ * Bytes that the source has in memory go on from there, and what the destination does not take stays.
+ * @return BLOCKED, with *none set, when there are none
+ */
+static enum outcome pass_loan(struct gost_pump *p, struct gost_flow *f, bool *none)
+{
+    int i = flow_index(p, f);
+    struct iovec iov[LOAN_PIECES];
+    int count = gost_stream_peek(p->stream[i], iov, LOAN_PIECES);
+    f->no_loan = count == GOST_ENOTSUP;
+    *none = count <= 0;
+    if (*none)
+        return BLOCKED;
+    size_t room = room_for(p, f, GOST_SCRATCH_SIZE), all = 0;
+    size_t want = room > 0 ? granted(p, f, room) : 0;
+    count = cut(iov, count, want);
+    for (int k = 0; k < count; k++)
+        all += iov[k].iov_len;
+    ssize_t put = all > 0 ? gost_stream_writev(p->stream[1 - i], iov, count) : GOST_WANT_WRITE;
+    give_back(p, f, put > 0 ? want - (size_t)put : want);
+    if (put < 0)
+        return gost_is_want(put) ? BLOCKED : abandon(p, f, (int)put);
+    moved(p, f, (size_t)put);
+    gost_stream_skip(p->stream[i], (size_t)put);
+    return BUSY;
+}
+
 /* One read and its write, through scratch memory. */
 static enum outcome copy_once(struct gost_pump *p, struct gost_flow *f, uint8_t *scratch)
 {
     int i = flow_index(p, f);
-    size_t want = granted(p, f, f->chunk);
+    bool none = true;
+    enum outcome lent = f->no_loan ? BLOCKED : pass_loan(p, f, &none);
+    if (!none)
+        return lent;
+    size_t want = room_for(p, f, f->chunk);
+    if (want > 0)
+        want = granted(p, f, want);
     if (want == 0)
         return BLOCKED;
     ssize_t n = gost_stream_read(p->stream[i], scratch, want);

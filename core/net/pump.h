@@ -25,6 +25,8 @@ struct gost_flow {
     uint32_t kept_from, kept_len;
     uint32_t chunk; /**< how much to read at once; grows while both sides keep up */
     uint8_t small;  /**< spliced reads in a row that were not worth it */
+    bool no_loan;   /**< the source cannot lend what it holds */
+    bool blind;     /**< the destination cannot tell what it has room for */
     bool splice;    /**< bulk between sockets: move by splice */
     bool eof;       /**< the source ended */
     bool shut;      /**< and the destination was told */

@@ -80,6 +80,18 @@ int gost_stream_query(struct gost_stream *s, enum gost_query what, void *out)
     return s->ops->query(s, what, out);
 }
 
+int gost_stream_peek(struct gost_stream *s, struct iovec *iov, int max)
+{
+    if (!s->ops->peek)
+        return GOST_ENOTSUP;
+    return s->unread ? 0 : s->ops->peek(s, iov, max);
+}
+
+void gost_stream_skip(struct gost_stream *s, size_t n)
+{
+    s->ops->skip(s, n);
+}
+
 int gost_stream_unread(struct gost_stream *s, const void *p, size_t n)
 {
     if (n == 0)
@@ -175,4 +187,14 @@ void gost__pass_set_waker(struct gost_stream *s, enum gost_side side, struct gos
 int gost__pass_query(struct gost_stream *s, enum gost_query what, void *out)
 {
     return s->next ? gost_stream_query(s->next, what, out) : GOST_ENOTSUP;
+}
+
+int gost__pass_peek(struct gost_stream *s, struct iovec *iov, int max)
+{
+    return gost_stream_peek(s->next, iov, max);
+}
+
+void gost__pass_skip(struct gost_stream *s, size_t n)
+{
+    gost_stream_skip(s->next, n);
 }

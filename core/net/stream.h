@@ -35,6 +35,8 @@ enum gost_query {
     GOST_QUERY_LOCAL_ADDR, /**< union gost_sockaddr * */
     GOST_QUERY_PEER_ADDR,  /**< union gost_sockaddr * */
     GOST_QUERY_TLS,        /**< struct gost_tls_info * (transport/tls.h) */
+    GOST_QUERY_ROOM, /**< size_t *: bytes that a write would take now; 0: none until the writer's waker
+                        fires. Only of streams that know, those of a multiplexer */
     GOST_QUERY_CARRIER, /**< int *: descriptor of the socket at the bottom, whatever lies above */
 };
 
@@ -69,6 +71,14 @@ struct gost_stream_ops {
     void (*set_waker)(struct gost_stream *s, enum gost_side side, struct gost_waker *w);
     /** @return 0, or GOST_ENOTSUP when nobody on the way down can answer */
     int (*query)(struct gost_stream *s, enum gost_query what, void *out);
+    /**
+     * Lend the bytes that are to be read next, where they lie, until the next call of the stream or
+     * the return to the loop. NULL where they have to be copied.
+     * @return entries of iov, 0..max; 0: none to lend, read instead
+     */
+    int (*peek)(struct gost_stream *s, struct iovec *iov, int max);
+    /** Count `n` lent bytes, from the first on, as read. */
+    void (*skip)(struct gost_stream *s, size_t n);
     /** Free this layer only, sending at most what can be sent at once; the walker frees the rest. */
     void (*destroy)(struct gost_stream *s);
     /**
@@ -98,6 +108,10 @@ int gost_stream_flush(struct gost_stream *s);
 int gost_stream_shutdown(struct gost_stream *s);
 void gost_stream_set_waker(struct gost_stream *s, enum gost_side side, struct gost_waker *w);
 int gost_stream_query(struct gost_stream *s, enum gost_query what, void *out);
+
+/** @return entries of iov; 0: nothing can be lent now; GOST_ENOTSUP: nor ever */
+int gost_stream_peek(struct gost_stream *s, struct iovec *iov, int max);
+void gost_stream_skip(struct gost_stream *s, size_t n);
 
 /**
  * Push bytes back in front of what is still to be read; the top stream of the moment gets them.
@@ -131,5 +145,7 @@ int gost__pass_flush(struct gost_stream *s);
 int gost__pass_shutdown(struct gost_stream *s);
 void gost__pass_set_waker(struct gost_stream *s, enum gost_side side, struct gost_waker *w);
 int gost__pass_query(struct gost_stream *s, enum gost_query what, void *out);
+int gost__pass_peek(struct gost_stream *s, struct iovec *iov, int max);
+void gost__pass_skip(struct gost_stream *s, size_t n);
 
 #endif

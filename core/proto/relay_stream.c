@@ -140,6 +140,11 @@ static int relay_query(struct gost_stream *s, enum gost_query what, void *out)
     return gost__pass_query(s, what, out);
 }
 
+static int relay_peek(struct gost_stream *s, struct iovec *iov, int max)
+{
+    return self_of(s)->answered ? gost__pass_peek(s, iov, max) : 0;
+}
+
 static void relay_destroy(struct gost_stream *s)
 {
     struct relay_stream *r = self_of(s);
@@ -157,6 +162,8 @@ static const struct gost_stream_ops relay_ops = {
     .shutdown = relay_shutdown,
     .set_waker = gost__pass_set_waker,
     .query = relay_query,
+    .peek = relay_peek,
+    .skip = gost__pass_skip,
     .destroy = relay_destroy,
 };
 

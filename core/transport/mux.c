@@ -430,7 +430,7 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
     struct gost__mux_stream *s = gost__mux_stream_new(m, id);
     if (!s)
         return GOST_ENOMEM;
-    m->live++;
+    gost__mux_count_live(m, 1);
     m->idle_due = false;
     if (m->watch_at == GOST_NEVER && gost_now() - m->heard_at > WATCH_MS) {
         watch_soon(m, gost_now()); /* it has been quiet: is the peer still there? */

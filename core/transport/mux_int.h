@@ -8,10 +8,10 @@
 
 enum {
     GOST__MUX_HEAD_MAX = 16,             /**< the longest head: smux UPD with its payload */
-    GOST__MUX_READ_MAX = 256 * 1024,     /**< read from the carrier at once */
+    GOST__MUX_READ_MAX = 504 * 1024,     /**< read from the carrier at once */
     GOST__MUX_WINDOW = 256 * 1024,       /**< what both protocols start with */
     GOST__MUX_GATHER = 256 * 1024,       /**< gathered in one turn before it is sent */
-    GOST__MUX_QUOTA_MAX = 256 * 1024,    /**< of a stream's turn, on a fast carrier */
+    GOST__MUX_QUOTA_MAX = 512 * 1024,    /**< of a stream's turn, on a fast carrier */
     GOST__MUX_OUT_MAX = 4 * 1024 * 1024, /**< waiting, control frames included: the session dies */
     GOST__MUX_REPLY_MAX = 512 * 1024,    /**< waiting, before a flood of nonsense gets no replies */
     GOST__MUX_UNANSWERED = 256,          /**< yamux: openings before the first is acknowledged */
@@ -41,6 +41,7 @@ struct gost__mux_stream {
     int rc;                           /**< why the stream alone failed, or 0 */
     const char *why;                  /**< the words for that, static */
     bool wake_read, wake_write;       /**< while in mux->due */
+    bool asked;                       /**< the writer asks for room before it takes a turn */
     bool starved;                     /**< a writer waits for credit */
     bool fin_in, fin_out; /**< ended by the peer, by us (or no goodbye is due any more) */
     bool unanswered;      /**< yamux: we opened it, and wait for the acknowledgement */
@@ -90,7 +91,8 @@ struct gost_mux {
     /* settings */
     uint8_t version;
     bool client, keepalive;
-    bool grow; /**< the window of a stream may grow */
+    bool grow;   /**< the window of a stream may grow */
+    bool strict; /**< max_receive was set, so it is a hard limit */
     uint32_t max_frame, window, backlog;
     uint64_t max_receive;
     uint64_t interval, timeout; /**< milliseconds */
@@ -121,6 +123,7 @@ struct gost_mux {
     uint64_t watch_at;                  /**< when to look whether the carrier gets through */
     unsigned retries;                   /**< its kernel's, without an answer, when we last looked */
     uint64_t held;                      /**< bytes in all streams' `in` */
+    int64_t grown;                      /**< by how much all windows exceed `window` */
     struct gost__mux_stream *rx_stream; /**< whose data is coming; NULL: nobody's */
     uint32_t rx_left;                   /**< bytes of it */
 
@@ -197,9 +200,15 @@ void gost__mux_deliver(struct gost_mux *m);
 void gost__mux_wake_due(struct gost_mux *m);
 
 /** Bytes of a stream that are in memory, unread. */
-size_t gost__mux_queued(const struct gost__mux_stream *s);
+static inline size_t gost__mux_queued(const struct gost__mux_stream *s)
+{
+    return s->in.len + s->fresh_len;
+}
 
-/** @return bytes, 0 when there are none */
+/** The bytes that are to be read next, where they lie. @return entries of iov, 0..max */
+int gost__mux_peek(const struct gost__mux_stream *s, struct iovec *iov, int max);
+
+/** @param buf  NULL: only drop them. @return bytes, 0 when there are none */
 size_t gost__mux_take(struct gost__mux_stream *s, uint8_t *buf, size_t n);
 
 /** Forget what a stream has not read. */
@@ -207,10 +216,17 @@ void gost__mux_drop_input(struct gost__mux_stream *s);
 
 /**
  * For the protocols, before a report: a stream that is read as fast as it fills gets a larger
- * window, so that a long way does not slow it down, as long as all windows together stay within
- * half of what may be held; with more streams they shrink again.
+ * window, so that a long way does not slow it down and more bytes move at once; with more streams
+ * the windows shrink again. All of a thread together stay within 64 MiB (beyond what they began
+ * with), those of a session whose maxReceiveBuffer was set within half of that.
  */
 void gost__mux_grow_window(struct gost__mux_stream *s);
+
+/** Back to what it began with; before the stream is freed. */
+void gost__mux_shrink_window(struct gost__mux_stream *s);
+
+/** `n` streams more (less) are known to a user. */
+void gost__mux_count_live(struct gost_mux *m, int n);
 
 /** For the protocols: the peer opened a stream. @return it, or NULL when it was refused */
 struct gost__mux_stream *gost__mux_peer_opens(struct gost_mux *m, uint32_t id);
@@ -241,6 +257,12 @@ void gost__mux_flush(struct gost_mux *m);
 
 /** Let those that wait write, each in its turn. */
 void gost__mux_serve(struct gost_mux *m);
+
+/**
+ * How much a stream may send now. 0: nothing, and its writer is woken when that changes. A session
+ * that is dead has room for anything.
+ */
+size_t gost__mux_room(struct gost__mux_stream *s);
 
 /** Send data of a stream. @return bytes (> 0), GOST_WANT_WRITE, or a negative code with diag */
 ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int count);

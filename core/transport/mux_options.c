@@ -27,6 +27,7 @@ void gost__mux_apply(struct gost_mux *m, const struct gost_mux_options *o)
     if (m->window > m->max_receive)
         m->window = (uint32_t)m->max_receive;
     m->grow = (yamux ? o->max_window : o->max_stream) <= 0;
+    m->strict = !yamux && o->max_receive > 0;
     m->backlog = (uint32_t)or_default(o->backlog, GOST_MUX_BACKLOG);
 }
 

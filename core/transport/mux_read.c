@@ -13,9 +13,10 @@
 #include <string.h>
 
 enum {
-    LINK = 8,                /* bytes before a piece */
-    ROUNDS = 4,              /* batches before others get their turn */
-    GROWN_MAX = 1024 * 1024, /* the largest window, unless it was set */
+    LINK = 8,                     /* bytes before a piece */
+    ROUNDS = 4,                   /* batches before others get their turn */
+    GROWN_MAX = 1024 * 1024,      /* the largest window, unless it was set … */
+    GROWN_ALL = 64 * 1024 * 1024, /* … and of all streams of the thread together */
     OVERRUN = 65535, /* forgiven: a sender may look at the window before a frame, not inside it */
 };
 
@@ -36,17 +37,52 @@ static void piece_put(struct gost_mux *m, uint32_t at, struct piece p)
     memcpy(m->batch + at - LINK, &p, LINK);
 }
 
-/* --- the readers' side -------------------------------------------------------------------- */
+/* --- windows ------------------------------------------------------------------------------- */
 
-size_t gost__mux_queued(const struct gost__mux_stream *s)
+static _Thread_local uint32_t live_streams; /* of all sessions */
+
+void gost__mux_count_live(struct gost_mux *m, int n)
 {
-    return s->in.len + s->fresh_len;
+    m->live += (uint32_t)n;
+    live_streams += (uint32_t)n;
 }
+
+/* The largest window that a stream may have now. */
+static uint32_t window_max(const struct gost_mux *m)
+{
+    uint64_t share = m->strict ? m->max_receive / 2 / m->live : GROWN_ALL / live_streams;
+    share = share < GROWN_MAX ? share : GROWN_MAX;
+    return share > m->window ? (uint32_t)share : m->window;
+}
+
+void gost__mux_grow_window(struct gost__mux_stream *s)
+{
+    struct gost_mux *m = s->mux;
+    uint32_t before = s->window, most = window_max(m);
+    if (s->reported != 0 && gost__mux_queued(s) == 0 && s->window < most)
+        s->window *= 2;
+    s->window = s->window < most ? s->window : most;
+    m->grown += (int64_t)s->window - before;
+}
+
+void gost__mux_shrink_window(struct gost__mux_stream *s)
+{
+    s->mux->grown -= s->window - s->mux->window;
+    s->window = s->mux->window;
+}
+
+/* What may be held unread: windows that have grown do not make it scarce. */
+static bool is_full(const struct gost_mux *m)
+{
+    return m->held >= m->max_receive + (m->strict ? 0 : (uint64_t)m->grown);
+}
+
+/* --- the readers' side -------------------------------------------------------------------- */
 
 /* Does enough room exist to read from the carrier again? */
 static void look_at_pause(struct gost_mux *m)
 {
-    if (!m->paused || m->held >= m->max_receive)
+    if (!m->paused || is_full(m))
         return;
     m->paused = false;
     m->heard_at = gost_now(); /* it was not the peer who was silent */
@@ -58,7 +94,8 @@ static size_t take_kept(struct gost__mux_stream *s, uint8_t *buf, size_t n)
 {
     struct gost_mux *m = s->mux;
     n = n < s->in.len ? n : s->in.len;
-    memcpy(buf, s->in.data, n);
+    if (buf)
+        memcpy(buf, s->in.data, n);
     gost_buf_consume(&s->in, n);
     if (s->in.len == 0)
         gost_buf_destroy(&s->in);
@@ -74,7 +111,8 @@ static size_t take_fresh(struct gost__mux_stream *s, uint8_t *buf, size_t n)
         struct piece p = piece_at(s->mux, s->fresh_first);
         size_t part = p.len - s->fresh_from;
         part = part < n - done ? part : n - done;
-        memcpy(buf + done, s->mux->batch + s->fresh_first + s->fresh_from, part);
+        if (buf)
+            memcpy(buf + done, s->mux->batch + s->fresh_first + s->fresh_from, part);
         done += part;
         s->fresh_from += (uint32_t)part;
         if (s->fresh_from == p.len) {
@@ -89,18 +127,21 @@ static size_t take_fresh(struct gost__mux_stream *s, uint8_t *buf, size_t n)
 size_t gost__mux_take(struct gost__mux_stream *s, uint8_t *buf, size_t n)
 {
     size_t got = s->in.len ? take_kept(s, buf, n) : 0;
-    return got + (s->fresh_first ? take_fresh(s, buf + got, n - got) : 0);
+    return got + (s->fresh_first ? take_fresh(s, buf ? buf + got : NULL, n - got) : 0);
 }
 
-void gost__mux_grow_window(struct gost__mux_stream *s)
+int gost__mux_peek(const struct gost__mux_stream *s, struct iovec *iov, int max)
 {
-    const struct gost_mux *m = s->mux;
-    uint64_t share = m->max_receive / 2 / m->live;
-    share = share < GROWN_MAX ? share : GROWN_MAX;
-    uint32_t most = share > m->window ? (uint32_t)share : m->window;
-    if (s->reported != 0 && gost__mux_queued(s) == 0 && s->window < most)
-        s->window *= 2;
-    s->window = s->window < most ? s->window : most;
+    int count = 0;
+    uint32_t from = s->fresh_from;
+    if (s->in.len > 0)
+        iov[count++] = (struct iovec){s->in.data, s->in.len};
+    for (uint32_t at = s->fresh_first; at && count < max; from = 0) {
+        struct piece p = piece_at(s->mux, at);
+        iov[count++] = (struct iovec){s->mux->batch + at + from, p.len - from};
+        at = p.next;
+    }
+    return count;
 }
 
 void gost__mux_drop_input(struct gost__mux_stream *s)
@@ -236,7 +277,7 @@ void gost__mux_deliver(struct gost_mux *m)
         struct gost__mux_stream *s = gost_container_of(link, struct gost__mux_stream, wait);
         struct gost_stream *top = &s->base;
         m->accepted_count--;
-        m->live++;
+        gost__mux_count_live(m, 1);
         m->idle_due = false;
         if (!m->owned) {
             gost_stream_close(top);
@@ -288,7 +329,7 @@ void gost__mux_wake_due(struct gost_mux *m)
             keep_rest(s);
         m->waking = NULL;
     }
-    if (m->held >= m->max_receive && !m->paused) {
+    if (!m->paused && is_full(m)) {
         m->paused = true;
         m->paused_at = gost_now();
         gost__mux_arm(m);

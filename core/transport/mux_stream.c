@@ -20,15 +20,32 @@ static int failure(const struct gost__mux_stream *s)
     return gost_mux_error(s->mux);
 }
 
+/* Its user has `n` bytes more. */
+static void count_read(struct gost__mux_stream *s, size_t n)
+{
+    s->touched = gost_now();
+    s->consumed += (uint32_t)n;
+    if (!s->fin_in && s->rc == 0 && s->mux->rc == 0)
+        s->mux->protocol->consumed(s);
+}
+
+static int stream_peek(struct gost_stream *base, struct iovec *iov, int max)
+{
+    return gost__mux_peek(self_of(base), iov, max);
+}
+
+static void stream_skip(struct gost_stream *base, size_t n)
+{
+    struct gost__mux_stream *s = self_of(base);
+    count_read(s, gost__mux_take(s, NULL, n));
+}
+
 static ssize_t stream_read(struct gost_stream *base, void *buf, size_t n)
 {
     struct gost__mux_stream *s = self_of(base);
     size_t got = gost__mux_take(s, buf, n);
     if (got > 0) {
-        s->touched = gost_now();
-        s->consumed += (uint32_t)got;
-        if (!s->fin_in && s->rc == 0 && s->mux->rc == 0)
-            s->mux->protocol->consumed(s);
+        count_read(s, got);
         return (ssize_t)got;
     }
     if (s->fin_in && s->rc == 0 && s->mux->rx_stream != s)
@@ -79,11 +96,25 @@ static void stream_set_waker(struct gost_stream *base, enum gost_side side, stru
     self_of(base)->waker[side] = w;
 }
 
+/* A stream that takes nothing any more is better written to, which tells why. */
+static size_t stream_room(struct gost__mux_stream *s)
+{
+    bool over = s->rc != 0 || s->fin_out || (s->fin_in && !s->mux->protocol->half_close);
+    if (over)
+        return SIZE_MAX;
+    s->asked = true;
+    return gost__mux_room(s);
+}
+
 /* Not the descriptor of the carrier: what is done to that is done to all streams. */
 static int stream_query(struct gost_stream *base, enum gost_query what, void *out)
 {
     if (what == GOST_QUERY_FD || what == GOST_QUERY_CARRIER)
         return GOST_ENOTSUP;
+    if (what == GOST_QUERY_ROOM) {
+        *(size_t *)out = stream_room(self_of(base));
+        return 0;
+    }
     return gost_mux_query(self_of(base)->mux, what, out);
 }
 
@@ -93,7 +124,7 @@ static void stream_destroy(struct gost_stream *base)
     struct gost_mux *m = s->mux;
     if (m->rc == 0 && s->rc == 0 && !s->fin_out)
         m->protocol->fin(s);
-    m->live--;
+    gost__mux_count_live(m, -1);
     m->idle_due = m->live == 0;
     if (m->idle_due)
         gost__mux_post(m);
@@ -122,6 +153,8 @@ static const struct gost_stream_ops stream_ops = {
     .shutdown = stream_shutdown,
     .set_waker = stream_set_waker,
     .query = stream_query,
+    .peek = stream_peek,
+    .skip = stream_skip,
     .destroy = stream_destroy,
 };
 
@@ -154,6 +187,7 @@ void gost__mux_stream_free(struct gost__mux_stream *s)
         m->waking = NULL;
     if (m->rx_stream == s)
         m->rx_stream = NULL;
+    gost__mux_shrink_window(s);
     m->unanswered -= s->unanswered;
     gost__mux_remove(m, s);
     free(s);

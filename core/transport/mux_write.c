@@ -13,7 +13,7 @@
 
 enum {
     DIRECT_MIN = 8 * 1024,    /* cheaper to send than to copy … */
-    DIRECT_AMONG = 32 * 1024, /* … and where others send as well */
+    DIRECT_AMONG = 64 * 1024, /* … and where others send as well */
     FRAMES = 16,              /* sent directly in one call */
     SERVED_MAX = 64,          /* turns given before other sessions get theirs */
 };
@@ -131,11 +131,12 @@ static void give_turn(struct gost__mux_stream *s)
         s->quota = m->quota;
     uint32_t before = s->quota;
     s->round = m->round;
+    s->asked = false;
     s->served = ++m->served;
     m->turns++;
     m->waking = s;
     gost_waker_fire(s->waker[GOST_WRITER]);
-    if (m->waking && s->quota < before && gost_list_empty(&s->wait))
+    if (m->waking && (s->asked || s->quota < before) && gost_list_empty(&s->wait))
         gost__mux_yield_turn(s); /* it came, and has no more for now */
     m->waking = NULL;
 }
@@ -287,27 +288,39 @@ static ssize_t send_list(struct gost__mux_stream *s, const struct iovec *iov, in
     return total;
 }
 
-ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int count)
+size_t gost__mux_room(struct gost__mux_stream *s)
 {
     struct gost_mux *m = s->mux;
-    size_t asked = 0;
-    for (int i = 0; i < count; i++)
-        asked += iov[i].iov_len;
     if (m->out.len >= GOST__MUX_GATHER && !m->blocked)
         gost__mux_flush(m);
     if (m->rc != 0)
-        return gost_mux_error(m);
+        return SIZE_MAX;
     if (s->credit <= 0) {
         gost__mux_yield_turn(s);
         s->starved = true;
-        return GOST_WANT_WRITE;
+        return 0;
     }
     bool others = others_wait(s), turn = has_turn(s);
-    if (m->blocked || (others && !turn))
-        return wait_for_turn(s, m->blocked && turn);
+    if (m->blocked || (others && !turn)) {
+        wait_for_turn(s, m->blocked && turn);
+        return 0;
+    }
     int64_t limit = others ? s->quota : INT64_MAX;
-    ssize_t total = send_list(s, iov, count, (size_t)(limit < s->credit ? limit : s->credit),
-                              others ? DIRECT_AMONG : DIRECT_MIN);
+    return (size_t)(limit < s->credit ? limit : s->credit);
+}
+
+ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int count)
+{
+    struct gost_mux *m = s->mux;
+    size_t asked = 0, room = gost__mux_room(s);
+    for (int i = 0; i < count; i++)
+        asked += iov[i].iov_len;
+    if (m->rc != 0)
+        return gost_mux_error(m);
+    if (room == 0)
+        return GOST_WANT_WRITE;
+    bool others = others_wait(s);
+    ssize_t total = send_list(s, iov, count, room, m->live > 1 ? DIRECT_AMONG : DIRECT_MIN);
     if (total == 0 && asked > 0)
         return wait_for_turn(s, true);
     if (others && total > 0) {

@@ -77,7 +77,8 @@ static int tls_query(struct gost_stream *base, enum gost_query what, void *out)
 {
     struct gost__tls *t = self_of(base);
     struct gost_tls_info *info = out;
-    if (what == GOST_QUERY_FD || (what == GOST_QUERY_TLS && !t->established))
+    if (what == GOST_QUERY_FD || what == GOST_QUERY_ROOM ||
+        (what == GOST_QUERY_TLS && !t->established))
         return GOST_ENOTSUP;
     if (what != GOST_QUERY_TLS)
         return gost__pass_query(base, what, out);

@@ -26,6 +26,8 @@ ABOUT = {
     "gost-lua": "1 worker",
     "gost-lua -L": "the command line instead of examples/proxy.lua",
     "gost-lua-2": "2 workers",
+    "gost-lua copying": "two plain TCP forwarders in a row, without splice(2)",
+    "gost-lua forward": "a plain TCP forwarder",
     "haproxy": "mode tcp, defaults, nbthread 1",
     "haproxy-2": "mode tcp, defaults, nbthread 2",
     "haproxy-tuned": "splice-auto, 1 MiB pipes, nbthread 1",
@@ -150,6 +152,17 @@ def gost_chain_over(transport, query):
     return build
 
 
+def gost_copying(site):
+    """What a chain costs whose processes read and write every byte, and do nothing else."""
+    entry, exit_port = free_port(), free_port()
+    copying = ["/usr/bin/env", "GOST_SPLICE=0"]
+    return [
+        Command(copying + site.gost("-L", f"tcp://127.0.0.1:{exit_port}/127.0.0.1:{site.origin}"),
+                exit_port),
+        Command(copying + site.gost("-L", f"tcp://127.0.0.1:{entry}/127.0.0.1:{exit_port}"), entry),
+    ]
+
+
 def gost_reverse(site):
     """A server that lends a port, and a client that asks for it: visitors come to that port."""
     server, visitors = free_port(), free_port()
@@ -260,8 +273,8 @@ SERVICES = {
     "connect": {"gost-lua": gost_connect, "tinyproxy": tinyproxy, "squid": squid},
     "get": {"gost-lua": gost_get, "squid": squid, "nginx": nginx_get},
     "chain": {"gost-lua": gost_chain_over("relay+tls", True), "haproxy": haproxy_chain},
-    "mux": {"gost-lua": gost_chain_over("relay+mtcp", False)},
-    "reverse": {"gost-lua": gost_reverse},
+    "mux": {"gost-lua": gost_chain_over("relay+mtcp", False), "gost-lua copying": gost_copying},
+    "reverse": {"gost-lua": gost_reverse, "gost-lua forward": gost_tcp},
     "udp": {"gost-lua": gost_udp, "nginx": nginx_udp, "socat": socat_udp},
     "socks-udp": {"gost-lua": gost_socks_udp, "dante": dante},
     "start": {"gost-lua": gost_script, "gost-lua -L": gost_flags,

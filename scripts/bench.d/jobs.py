@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Reach:
-    """`metric` of gost-lua is at most `limit`, times the peer's figure if there is a peer."""
+    """`metric` of gost-lua is at most (`least`: at least) `limit`, times the peer's if there is one."""
 
     metric: str
     limit: float
     peer: str = None
+    least: bool = False
 
 
 @dataclass
@@ -92,11 +93,13 @@ JOBS = [
     Job("socks-udp", "SOCKS5 UDP ASSOCIATE, echoes of 64 bytes", "socks-udp", "udp", "udp",
         (500_000, 20_000), MILLION, args={"size": 64, "window": 4, "front": "socks5"}),
     Job("mux-bulk-1", "chain of two over mtcp, bulk, 1 stream", "mux", "bulk", "bulk",
-        (2_000_000_000, 200_000_000), GB, args={"conns": 1}),
+        (2_000_000_000, 200_000_000), GB, [Reach("cpu", 1.3, "gost-lua copying")],
+        args={"conns": 1}),
     Job("mux-bulk-100", "chain of two over mtcp, bulk, 100 streams", "mux", "bulk", "bulk",
-        (2_000_000_000, 200_000_000), GB, args={"conns": 100}),
+        (2_000_000_000, 200_000_000), GB, [Reach("cpu", 1.3, "gost-lua copying")],
+        args={"conns": 100}),
     Job("reverse-new", "reverse tunnel, new visitors per second", "reverse", "new", "once", NEW,
-        ("connection", 1), kind="rate"),
+        ("connection", 1), [Reach("rate", 0.7, "gost-lua forward", least=True)], kind="rate"),
     Job("config", "gost-lua -t: 5,000 services, 50,000 bypass rules", "config", kind="config",
         size=(1, 1)),
     Job("config-load", "the same configuration, until all 5,000 ports answer", "config",

@@ -65,7 +65,7 @@ def rows(job, results, rounds, ours, about):
 def verdicts(job, results, ours):
     """One line for each figure that is to be reached."""
     for reach in job.reach:
-        goal = f"{NAMES[reach.metric]} <= {reach.limit:g}"
+        goal = f"{NAMES[reach.metric]} {'>=' if reach.least else '<='} {reach.limit:g}"
         if reach.peer:
             goal += f" x {reach.peer}"
         if ours not in results or reach.peer and reach.peer not in results:
@@ -74,7 +74,9 @@ def verdicts(job, results, ours):
         value = results[ours][reach.metric]
         if reach.peer:
             value = ratio(value, results[reach.peer][reach.metric])
-        yield {"goal": goal, "value": value, "met": value is not None and value <= reach.limit}
+        met = value is not None and (
+            value >= reach.limit if reach.least else value <= reach.limit)
+        yield {"goal": goal, "value": value, "met": met}
 
 
 def print_table(lines):
