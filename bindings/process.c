@@ -110,6 +110,7 @@ static int l_spawn_processes(lua_State *L)
     sigprocmask(SIG_BLOCK, &signals, &before);
     struct family f = {.count = luaL_len(L, 1)};
     f.pids = lua_newuserdatauv(L, sizeof(*f.pids) * (size_t)(f.count + 1), 0);
+    memset(f.pids, 0, sizeof(*f.pids) * (size_t)(f.count + 1));
     for (lua_Integer i = 0; i < f.count; i++) {
         lua_rawgeti(L, 1, i + 1);
         f.pids[i] = start(L, self, i, &before);
@@ -117,6 +118,7 @@ static int l_spawn_processes(lua_State *L)
         if (f.pids[i] < 0) { /* no process: as if it had failed at once */
             fprintf(stderr, "gost-lua: fork: %s\n", strerror(errno));
             note_end(&f, f.pids[i], 1 << 8);
+            break;
         }
     }
     look_after(&f, &signals);

@@ -88,7 +88,8 @@ local function tell_mistakes(found)
   for _, line in ipairs(fatal:lines()) do err(line) end
   for _, line in ipairs(told:lines()) do err("warning: ", line) end
   if #fatal > 0 then
-    err(("%d mistake%s"):format(#fatal, #fatal == 1 and "" or "s"))
+    local count = #fatal + (fatal.more or 0)
+    err(("%d mistake%s"):format(count, count == 1 and "" or "s"))
     return 1
   end
   out "configuration is fine\n"

@@ -29,11 +29,20 @@ local function distance(a, b, limit)
   return above[m]
 end
 
+---How many words are compared before no more is guessed: a file full of mistakes is not to take minutes.
+local EFFORT = 100000
+local effort = EFFORT
+
+---Begin anew: with each list of problems.
+function nearest.rested() effort = EFFORT end
+
 ---The candidate most like `word`, if any is like it at all.
 ---@param word string
 ---@param candidates string[]
 ---@return string?
 function nearest.word(word, candidates)
+  if effort < #candidates then return nil end
+  effort = effort - #candidates
   local folded = word:lower():gsub("[_%-]", "")
   local limit = math.max(1, (#folded + 1) // 3)
   local best, best_distance

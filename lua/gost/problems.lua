@@ -3,6 +3,7 @@
 ---Levels: "error" must be mended before anything runs; "missing" is right but not implemented yet
 ---and stops as well; "strict" (an unknown key) warns while running and fails `-t` and `--strict`;
 ---"warning" only warns.
+local nearest = require "gost.nearest"
 local places = require "gost.places"
 
 ---@class gost.Problem
@@ -22,13 +23,20 @@ local problems = {}
 
 ---@return gost.Problems
 function problems.new()
+  nearest.rested()
   return setmetatable({}, Problems)
 end
+
+---So many of a level are kept; a file may be nothing but mistakes.
+local KEPT = 5000
 
 ---@param level string
 ---@param path string
 ---@param message string
 function Problems:add(level, path, message, name, line, column)
+  local counts = self.counts or {}
+  self.counts, counts[level] = counts, (counts[level] or 0) + 1
+  if counts[level] > KEPT then return end
   self[#self + 1] = {
     level = level, path = path, message = message, name = name, line = line, column = column,
     order = #self + 1,
@@ -49,6 +57,11 @@ function Problems:only(...)
   for _, problem in ipairs(self) do
     if wanted[problem.level] then found[#found + 1] = problem end
   end
+  local more = 0
+  for level, count in pairs(self.counts or {}) do
+    if wanted[level] and count > KEPT then more = more + count - KEPT end
+  end
+  found.more = more > 0 and more or nil
   return found:sort()
 end
 
@@ -78,6 +91,7 @@ end
 function Problems:lines()
   local lines = {}
   for i, problem in ipairs(self) do lines[i] = problems.format(problem) end
+  if self.more then lines[#lines + 1] = ("and %d more"):format(self.more) end
   return lines
 end
 

@@ -163,9 +163,11 @@ local function find_field(object, key)
 end
 
 local function field_keys(object)
-  local keys = {}
-  for i, field in ipairs(object.fields) do keys[i] = field.key end
-  return keys
+  if not object.keys then
+    object.keys = {}
+    for i, field in ipairs(object.fields) do object.keys[i] = field.key end
+  end
+  return object.keys
 end
 
 local function empty(value)
