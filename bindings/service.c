@@ -131,8 +131,24 @@ static void add_auther(void *arg, void *object)
     s->auther[s->auther_count++] = gost_auther_ref(object);
 }
 
+/* `trusted`: the clients that need no credentials. */
+static void take_trusted(lua_State *L, struct gost_service *s)
+{
+    gost_cidrs_create(&s->trusted);
+    if (lua_getfield(L, 1, "trusted") == LUA_TTABLE)
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 1)) {
+            size_t n;
+            const char *text = luaL_checklstring(L, -1, &n);
+            int rc = gost_cidrs_add(&s->trusted, text, n);
+            if (rc != 0)
+                luaL_error(L, "service %s: skipauth: %s", s->name, gost_diag_text(rc));
+        }
+    lua_settop(L, 2);
+}
+
 static void take_policies(lua_State *L, struct gost_service *s)
 {
+    take_trusted(L, s);
     size_t n = gostL_field_boxes(L, 1, "admissions", GOSTL_ADMISSION, NULL, NULL);
     s->admission = calloc(n + 1, sizeof(*s->admission));
     size_t m = gostL_field_boxes(L, 1, "authers", GOSTL_AUTHER, NULL, NULL);
@@ -238,7 +254,7 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
 /*
  * core.service{name=, addr=, handler={type=, metadata=}, listener={type=, metadata=, tls=}, chain=,
  *              forwarder=Hop, ingress=, sd=, listener_chain=, listener_way=, hosts=, resolver=, retries=, dial_timeout_ms=, interface=, mark=,
- *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, shared=, claim=,
+ *              admissions={…}, bypasses={…}, authers={…}, wants_auth=, trusted={…}, shared=, claim=,
  *              on={hook=fn}} -> Service
  */
 static int l_service(lua_State *L)

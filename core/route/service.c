@@ -84,6 +84,7 @@ static void service_free(struct gost_service *s)
     free(s->admission);
     free(s->bypass);
     free(s->auther);
+    gost_cidrs_destroy(&s->trusted);
     gost_traffic_unref(s->traffic);
     gost_conn_limit_unref(s->conn_limit);
     gost_rate_limit_unref(s->rate_limit);

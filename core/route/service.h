@@ -50,6 +50,7 @@ struct gost_service {
     struct gost_auther **auther; /**< any one that accepts is enough */
     size_t auther_count;
     bool wants_auth; /**< authers are configured (even if none could be built: then all are denied) */
+    struct gost_cidrs trusted; /**< clients that need no credentials, whatever they send (skipauth) */
     struct gost_ingress *ingress; /**< owned reference or NULL: which tunnel a host leads to */
     struct gost_sd *sd; /**< owned reference or NULL: which other hosts carry which tunnels */
     struct gost_hooks hooks;

@@ -1,3 +1,4 @@
+#include "core/base/cidr.h"
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/net/io.h"
@@ -18,10 +19,19 @@ struct end {
     struct gost_packet **packet;
 };
 
-static bool op_needs_auth(struct gost_conn *c)
+/* Are the authers for this client at all? */
+static bool wants_auth(struct gost_conn *c)
 {
     struct gost_service *sv = gost_session_of(c)->service;
-    return sv->wants_auth || sv->hooks.auth;
+    struct gost_ip ip;
+    if (!sv->wants_auth || sv->trusted.count == 0)
+        return sv->wants_auth;
+    return !gost_ip_from_sockaddr(&ip, &c->peer) || !gost_cidrs_match(&sv->trusted, ip);
+}
+
+static bool op_needs_auth(struct gost_conn *c)
+{
+    return gost_session_of(c)->service->hooks.auth || wants_auth(c);
 }
 
 static int set_text(char **slot, const char *text)
@@ -59,7 +69,7 @@ static int op_auth(struct gost_conn *c, const char *user, const char *password, 
     if (sv->hooks.auth)
         rc = sv->hooks.auth(sv->hooks.arg, c, user, password, scheme, &id);
     if (rc == 1)
-        rc = sv->wants_auth ? ask_authers(sv, user, password, scheme, &id) : 0;
+        rc = wants_auth(c) ? ask_authers(sv, user, password, scheme, &id) : 0;
     if (rc == 0)
         rc = set_text(&c->user, user);
     if (rc == 0)

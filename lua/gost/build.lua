@@ -346,13 +346,24 @@ function Builder:authers(handler)
   return authers, authers ~= nil
 end
 
+---Clients that need no credentials: a list, or text with commas.
+---@return string[]?
+local function trusted(handler)
+  local given = metadata.get(handler.metadata, "skipauth")
+  if type(given) ~= "table" then given = given and { given } or {} end
+  local list = {}
+  for _, item in ipairs(given) do
+    for one in tostring(item):gmatch "[^,%s]+" do list[#list + 1] = one end
+  end
+  return #list > 0 and list or nil
+end
+
 local SERVICE_METADATA = { "netns", "netns.out", "preUp", "postUp", "preDown", "postDown" }
 
 local function check_service(service)
   for _, key in ipairs(SERVICE_METADATA) do
     refuse(("%s of service %s"):format(key, service.name), metadata.get(service.metadata, key))
   end
-  refuse(("skipauth of service %s"):format(service.name), metadata.get(service.handler.metadata, "skipauth"))
   refuse(("tls of the handler of service %s"):format(service.name), service.handler.tls and "tls")
 end
 
@@ -442,7 +453,7 @@ function Builder:service(service, on)
     proxy_protocol = tonumber(metadata.get(service.metadata, "proxyProtocol")),
     mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
     admissions = self:all("admissions", service.admission, service.admissions, policies.admission),
-    bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth,
+    bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth, trusted = trusted(handler),
     limiter = service.limiter and self:get("limiters", service.limiter, policies.limiter),
     limiter_scope = metadata.get(service.metadata, "limiter.scope"),
     climiter = service.climiter and self:get("climiters", service.climiter, policies.climiter),

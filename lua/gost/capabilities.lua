@@ -18,7 +18,6 @@ return {
   "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
   "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
   "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
-  "metadata.anyHandler.skipauth",
 
   -- forwarding
   "nodeHTTP.rewriteBody", "nodeHTTP.rewriteRequestBody", "nodeHTTP.rewriteResponseBody",

@@ -125,6 +125,8 @@ describe("gost-lua", function()
     { { "-C", "{services: [{addr: ':9', handler: {chain: chain-0}}]}", "-F", "http://h:1" } },
     { { "-C", "services:\n- {name: a, addr: ':9', handler: {type: http, metadata: {probeResist: x}}}" },
       ':2:3: services[0]: handler http: probeResist: "x", expected code:, web:, host: or file:' },
+    { { "-L", "http://:9?skipauth=10.0.0.1" }, "-L http://:9?skipauth=10.0.0.1: services[0].handler.metadata.skipauth: "
+      .. "is of no use: nobody is asked for credentials here" },
     { { "-C", "a:\n\t- b" },
       ":2:1: found character that cannot start any token while scanning for the next token (line 2); "
       .. "YAML is indented with blanks, not with tabs" },

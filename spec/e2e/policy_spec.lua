@@ -53,6 +53,21 @@ describe("Rules", function()
     assert.equal("hello\n", get(gost, origin:url "/hello", 2).body)
   end)
 
+  it("of skipauth spare clients the credentials", function()
+    local gost = support.gost { "-L", "auto://u:p@0.0.0.0:0?skipauth=127.0.0.2,127.1.0.0/16" }
+    local function ask(from, proxy)
+      return support.curl { "--interface", from, "-x", ("%s127.0.0.1:%d"):format(proxy, gost.ports[1]),
+        origin:url "/hello" }.body == "hello\n"
+    end
+    for from, let_in in pairs { ["127.0.0.1"] = false, ["127.0.0.2"] = true, ["127.1.2.3"] = true } do
+      for _, scheme in ipairs { "http://", "socks5://" } do
+        assert.equal(let_in, ask(from, scheme), from .. " " .. scheme)
+      end
+    end
+    assert.is_true(ask("127.0.0.1", "http://u:p@"))
+    assert.is_true(ask("127.0.0.2", "http://someone:else@"))
+  end)
+
   it("of hosts name addresses", function()
     local gost = support.gost { "-L",
       "auto://127.0.0.1:0?hosts=origin.test:127.0.0.1,six.test:::1,both.test:127.0.0.1" }

@@ -3,6 +3,7 @@
 local base = require "gost.check.base"
 local components = require "gost.schema.components"
 local ip = require "gost.ip"
+local metadata = require "gost.metadata"
 local nearest = require "gost.nearest"
 local url = require "gost.url"
 local values = require "gost.schema.values"
@@ -290,6 +291,11 @@ function objects.service(c, service, path)
   end
   if handler.chain and base.truthy(service.metadata, "ignorechain") then
     c.found:at(handler, "chain", "strict", path .. ".handler.chain", "is ignored because of ignoreChain")
+  end
+  if metadata.get(handler.metadata, "skipauth") and not handler.auth and not handler.auther
+    and not (handler.authers or {})[1] then
+    c.found:at(handler, "metadata", "strict", path .. ".handler.metadata.skipauth",
+      "is of no use: nobody is asked for credentials here")
   end
   check_forwarder(c, service, path)
   check_targets(c, service, path)
