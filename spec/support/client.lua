@@ -18,6 +18,13 @@ local function wrap(sock)
   return setmetatable({ sock = sock }, Client)
 end
 
+---One that somebody accepted.
+---@param sock table LuaSocket's
+---@return support.Client
+function client.of(sock)
+  return wrap(sock)
+end
+
 ---@param port integer
 ---@param host? string default 127.0.0.1
 ---@return support.Client
