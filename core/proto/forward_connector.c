@@ -1,6 +1,5 @@
 /*
- * Connectors without a protocol: what the node is, it is to whoever connects (a port that forwards,
- * or a proxy that finds out by itself).
+ * Connectors without a protocol: what the node is, it is to whoever connects (a port that forwards).
  */
 #include "core/proto/kinds.h"
 
@@ -22,11 +21,5 @@ const struct gost_connector_kind gost__forward_connector = {
     .name = "forward",
     .help = "nothing is asked for: the node leads where it leads",
     .knows_target = true,
-    .connect = forward_connect,
-};
-
-const struct gost_connector_kind gost__sni_connector = {
-    .name = "sni",
-    .help = "nothing is asked for: the node reads the TLS server name, or Host",
     .connect = forward_connect,
 };

@@ -5,12 +5,14 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/codec/client_hello.h"
+#include "core/codec/hello_decoy.h"
 #include "core/codec/http1_body.h"
 #include "core/codec/sniff.h"
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
 #include "core/proto/kinds.h"
+#include "core/proto/sni_name.h"
 
 #include <stdlib.h>
 
@@ -64,6 +66,65 @@ static ssize_t find(struct gost_request *r, const uint8_t *p, size_t n)
     }
 }
 
+/*
+ * A hello whose name is a decoy: the real one is in an extension. The server is to get the hello as its
+ * client made it, else their transcripts of the handshake would differ.
+ * @return 0, or a negative code with diag
+ */
+static int look_behind_decoy(struct gost_request *r, struct gost__http_reader *reader, size_t used)
+{
+    char name[GOST__SNI_NAME_MAX];
+    uint8_t *room = malloc(GOST_HELLO_DECOY_MAX);
+    if (!room)
+        return gost_fail_code(GOST_ENOMEM);
+    struct gost_slice hidden = gost_hello_hidden(gost__http_bytes(reader), used, room);
+    ssize_t n = 0;
+    if (hidden.p && gost__sni_name_decode(name, sizeof(name), hidden))
+        n = gost_hello_reveal(gost__http_bytes(reader), used, gost_slice(name), room);
+    int rc = n < 0 ? (int)n : 0;
+    if (n > 0)
+        rc = gost_http1_authority(&r->addr, gost_slice(name), 443);
+    if (n > 0 && rc == 0) { /* what is pushed back last is read first */
+        gost__http_take(reader, used);
+        rc = gost__http_give_back(reader);
+        if (rc == 0)
+            rc = gost_stream_unread(reader->s, room, (size_t)n);
+    }
+    free(room);
+    return rc;
+}
+
+/* A request whose Host is a decoy gets the real one, which Gost-Target tells. */
+static int undo_decoy_host(struct gost__http_reader *reader)
+{
+    struct gost_http1 *h = malloc(sizeof(*h)); /* too big for a fiber's stack */
+    char name[GOST_HOSTPORT_MAX];
+    struct gost_buf new;
+    if (!h)
+        return gost_fail_code(GOST_ENOMEM);
+    gost_buf_create(&new, GOST_HTTP1_MAX + GOST_HOSTPORT_MAX);
+    const char *p = (const char *)gost__http_bytes(reader);
+    ssize_t used = gost_http1_request_decode(h, gost__http_bytes(reader), reader->len);
+    int host = used > 0 ? gost_http1_find(h, "Host", 0) : -1;
+    int target = used > 0 ? gost_http1_find(h, "Gost-Target", 0) : -1;
+    int rc = 0;
+    if (host >= 0 && target == host + 1 &&
+        gost__sni_name_decode(name, sizeof(name), gost_http1_value(h, (size_t)target))) {
+        size_t end = (size_t)h->field[target].value + h->field[target].value_len;
+        rc = gost_buf_append(&new, p, h->field[host].value);
+        rc = rc == 0 ? gost_buf_append(&new, name, strlen(name)) : rc;
+        rc = rc == 0 ? gost_buf_append(&new, p + end, (size_t)used - end) : rc;
+    }
+    free(h);
+    if (rc == 0 && new.len > 0) {
+        gost__http_take(reader, (size_t)used);
+        rc = gost__http_give_back(reader);
+        rc = rc == 0 ? gost_stream_unread(reader->s, new.data, new.len) : rc;
+    }
+    gost_buf_destroy(&new);
+    return rc;
+}
+
 /* Read until it is known who is meant, and push all of it back. */
 static int look(struct gost_conn *c, struct gost_request *r)
 {
@@ -77,6 +138,9 @@ static int look(struct gost_conn *c, struct gost_request *r)
             rc = find(r, gost__http_bytes(&reader), reader.len);
     }
     if (rc > 0)
+        rc = strcmp(r->protocol, "tls") == 0 ? look_behind_decoy(r, &reader, (size_t)rc)
+                                             : undo_decoy_host(&reader);
+    if (rc == 0)
         rc = gost__http_give_back(&reader);
     gost__http_reader_clear(&reader);
     return (int)rc;

@@ -161,7 +161,7 @@ describe("A forwarder's node", function()
 
   it("speaks TLS to its target, for whatever clients speak", function()
     local pki = support.pki()
-    local cert = pki:cert { "inner.test" }
+    local cert = pki:cert { san = "DNS:inner.test" }
     local tls = support.gost { "-L", ("tcp+tls://127.0.0.1:0/%s?certFile=%s&keyFile=%s&rejectUnknownSNI=true"
       .. "&serverNames=inner.test"):format(origin:addr "http", cert.cert, cert.key),
       "-L", ("tcp+tls://127.0.0.1:0/%s?certFile=%s&keyFile=%s"):format(origin:addr "echo", cert.cert, cert.key) }

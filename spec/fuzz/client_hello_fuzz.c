@@ -2,6 +2,7 @@
  * The first bytes of a connection: what sniffing and the ClientHello's decoder make of them.
  */
 #include "core/codec/client_hello.h"
+#include "core/codec/hello_decoy.h"
 #include "core/codec/sniff.h"
 #include "fuzz.h"
 
@@ -19,6 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gost_client_hello_decode(&h, data, size);
     REQUIRE(strlen(h.sni) < sizeof h.sni);
     REQUIRE(h.nversions <= GOST_CLIENT_HELLO_VERSIONS && h.nciphers <= GOST_CLIENT_HELLO_CIPHERS);
+    static uint8_t shown[GOST_HELLO_DECOY_MAX], room[GOST_HELLO_DECOY_MAX];
+    ssize_t len = gost_hello_disguise(data, size, gost_slice("a.test"), gost_slice("code"), shown);
+    if (len > 0)
+        REQUIRE(gost_hello_hidden(shown, (size_t)len, room).n == 4);
     struct gost_slice name;
     size_t at = 0;
     while (gost_client_hello_next_alpn(&h, &at, &name))
