@@ -33,7 +33,7 @@ return {
 
   -- policies
   "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "sd.plugin", "ingress.plugin",
-  "limiter.plugin", "climiter.plugin", "rlimiter.plugin",
+  "limiter.plugin", "climiter.plugin", "rlimiter.plugin", "limiter.lua", "climiter.lua", "rlimiter.lua",
   "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
   "auth.file",
 

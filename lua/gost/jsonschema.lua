@@ -75,6 +75,14 @@ local function component_conditions(kind)
   return list
 end
 
+---The name of an entry of a list; or a function on the spot, where the list takes functions.
+local function reference_schema(list)
+  local object = schema.objects.configuration.by_key[list].object
+  if not object.by_key.lua then return copy(SCALAR) end
+  local function_of = { allOf = array { { ["$ref"] = "#/$defs/" .. object.name } }, required = array { "lua" } }
+  return { anyOf = { SCALAR, function_of } }
+end
+
 ---@param field gost.Field
 local function item_schema(field)
   if field.object then return { ["$ref"] = "#/$defs/" .. field.object.name } end
@@ -82,6 +90,7 @@ local function item_schema(field)
     local fixed = metadata[field.of]
     return fixed and options_schema(fixed) or { type = "object" }
   end
+  if field.kind == "ref" then return reference_schema(field.of) end
   if field.kind == "component" then
     return { type = "string", examples = array(copy(components.names(field.of))) }
   end

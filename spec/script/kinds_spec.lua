@@ -248,6 +248,26 @@ chains:
     for _ = 1, 3 do assert.equal(200, code(gost)) end
   end)
 
+  it("is refused where nothing would ask it yet", function()
+    for _, key in ipairs { "limiter", "climiter", "rlimiter", "observer", "rewriter" } do
+      local path = support.files.with("gost.yml",
+        ("services: [ { name: a, addr: ':1', %s: { lua: return function() end } } ]"):format(key))
+      local r = support.gost_run { "-t", "-C", path }
+      assert.equal(1, r.status, key)
+      assert.matches(("services%%[0%%]%%.%s[%%w.]*: not implemented yet"):format(key), r.stderr)
+      assert.not_matches("unknown key", r.stderr)
+    end
+    for _, key in ipairs { "hosts", "resolver" } do
+      local path = support.files.with("gost.yml", ([[
+services: [ { name: a, addr: ':1', handler: { type: auto, chain: c } } ]
+chains: [ { name: c, hops: [ { nodes: [ { addr: 'h:1', %s: { lua: return function() end } } ] } ] } ]
+]]):format(key))
+      local r = support.gost_run { "-t", "-C", path }
+      assert.equal(1, r.status, key)
+      assert.matches("a function can stand in a service, not in a node or a hop", r.stderr)
+    end
+  end)
+
   it("is read again by a reload when its file has changed", function()
     local path = support.files.with("auth.lua", "return function(_, user) return user == 'old' end")
     local gost = yaml(("services: [ { name: a, addr: '127.0.0.1:0', handler: { auther: { lua: %s } } } ]"):format(path))

@@ -74,10 +74,10 @@ return function(define)
     { "endpoint", "string", "id of the tunnel" },
   })
 
-  define("router", "Routes of virtual networks", sources {
+  define("router", "Routes of virtual networks", sources({
     { "name", "name", "its name" },
     { "routes", "list route", "the routes" },
-  }, { shorthand = "routes" })
+  }, "lua"), { shorthand = "routes" })
 
   define("route", "A route", {
     { "net", "string", "same as dst", deprecated = true },
@@ -85,20 +85,20 @@ return function(define)
     { "gateway", "string", "where it leads" },
   })
 
-  define("limiter", "Bytes per second", sources {
+  define("limiter", "Bytes per second", sources({
     { "name", "name", "its name" },
     { "limits", "list trafficLimit", "lines \"key in [out [burst]]\"; key: $, $$, address or network" },
-  }, { shorthand = "limits" })
+  }, "lua"), { shorthand = "limits" })
 
   define("climiter", "Connections at a time", sources({
     { "name", "name", "its name" },
     { "limits", "list connLimit", "lines \"key count\"; key: $, $$, address or network" },
-  }), { shorthand = "limits" })
+  }, "lua"), { shorthand = "limits" })
 
   define("rlimiter", "Connections per second", sources({
     { "name", "name", "its name" },
     { "limits", "list rateLimit", "lines \"key rate\"; key: $, $$, address or network" },
-  }), { shorthand = "limits" })
+  }, "lua"), { shorthand = "limits" })
 
   define("quota", "A volume that may be moved", {
     { "name", "name", "its name" },

@@ -11,11 +11,13 @@ return function(define)
   define("observer", "Who is told of events", {
     { "name", "name", "its name" },
     { "plugin", "plugin", "the program that is told" },
+    { "lua", "string", "a Lua file, or the text of one, that returns the function to call" },
   })
 
   define("rewriter", "Who rewrites bodies", {
     { "name", "name", "its name" },
     { "plugin", "plugin", "the program that rewrites" },
+    { "lua", "string", "a Lua file, or the text of one, that returns the function to call" },
   })
 
   define("recorder", "Where records go", {
@@ -25,6 +27,7 @@ return function(define)
     { "http", "recorderHTTP", "a web server" },
     { "redis", "sourceRedis", "Redis" },
     { "plugin", "plugin", "a program" },
+    { "lua", "string", "a Lua file, or the text of one, that returns the function to call" },
   })
 
   define("recorderFile", "Records in a file", {
