@@ -179,6 +179,23 @@ function Builder:probe(probe, selector, via)
   return made
 end
 
+---A connector whose credentials are in a file: "user password" in the first line that is no comment.
+local function with_credentials(connector)
+  local path = connector and connector.auth and connector.auth.file
+  if not path or path == "" then return connector end
+  local file, message = io.open(path, "rb")
+  if not file then error("auth: " .. message, 0) end
+  local user, password
+  for line in file:lines() do
+    user, password = line:match "^%s*([^#%s]%S*)%s*(.-)%s*$"
+    if user then break end
+  end
+  file:close()
+  if not user then error(('auth: %s: expected a line "user password"'):format(path), 0) end
+  local read = { auth = { username = user, password = password } }
+  return setmetatable(read, { __index = connector })
+end
+
 ---@param node table
 ---@param hop table      the definition it stands in
 ---@param scope string
@@ -188,7 +205,7 @@ function Builder:node(node, hop, scope)
   local hosts, resolver = node.hosts or hop.hosts, node.resolver or hop.resolver
   return core.node(set_conditions({
     name = node.name, scope = scope, addr = node.addr or "", network = node.network,
-    connector = node.connector, dialer = node.dialer and self:dialer(node.dialer) or nil,
+    connector = with_credentials(node.connector), dialer = node.dialer and self:dialer(node.dialer) or nil,
     interface = interface, mark = mark, proxy_protocol = tonumber(proxy),
     weight = tonumber(metadata.get(node.metadata, "weight")),
     backup = metadata.bool(node.metadata, "backup"),

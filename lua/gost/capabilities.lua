@@ -35,7 +35,6 @@ return {
   "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "sd.plugin", "ingress.plugin",
   "limiter.plugin", "climiter.plugin", "rlimiter.plugin", "limiter.lua", "climiter.lua", "rlimiter.lua",
   "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
-  "auth.file",
 
   -- the program
   "log.rotation",

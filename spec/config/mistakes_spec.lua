@@ -7,6 +7,8 @@ local FILES = {
   -- nothing wrong
   { "services: [{name: a, handler: {auther: '', authers: [], auth: {username: u, password: p}}}]" },
   { "[]" },
+  { "services: [{name: a, handler: {auth: {username: u, file: x}}}]",
+    ":1:52: services[0].handler.auth.file: is for nodes; clients are let in by an auther with a file" },
   -- the shape of the text
   { "- a", ":1:1: a configuration is a mapping, not a list" },
   { "services: http", ":1:1: services: expected a mapping, not \"http\"" },

@@ -210,6 +210,21 @@ authers:
   end)
 end)
 
+describe("A node's credentials", function()
+  teardown(support.cleanup)
+
+  it("may be in a file", function()
+    local origin = support.origin { "http" }
+    local server = support.gost { "-L", "socks5://bob:se%20cret@127.0.0.1:0" }
+    local path = files.with("credentials", "# comment\n\n bob\tse cret \nother x\n")
+    local front = support.gost_config(([[
+services: [{name: s, addr: "127.0.0.1:0", handler: {type: http, chain: c}}]
+chains: [{name: c, hops: [{name: h, nodes: [{addr: "127.0.0.1:%d", connector: {type: socks5, auth: {file: %s}}}]}]}]
+]]):format(server.ports[1], path), { ext = "yml" })
+    assert.equal("hello\n", get(front, origin:url "/hello", "http").body)
+  end)
+end)
+
 describe("A Unix socket", function()
   local origin
 

@@ -160,6 +160,9 @@ function objects.nameserver(c, server, path)
 end
 
 function objects.auth(c, auth, path)
+  if auth.file and auth.file ~= "" and not path:find "%.connector%.auth$" and not path:find "%.dialer%.auth$" then
+    c.found:at(auth, "file", "error", path .. ".file", "is for nodes; clients are let in by an auther with a file")
+  end
   if auth.password and not auth.username and not auth.file then
     c.found:at(auth, "password", "strict", path, "a password without username means no authentication at all")
   end
