@@ -2,6 +2,7 @@
 
 local support = require "spec.support"
 local client = require "spec.support.client"
+local socket = require "socket"
 
 local origin
 
@@ -248,6 +249,83 @@ log: {output: %s, format: %s}
     gost:wait_log '"msg":"config reloaded"'
   end)
 end)
+
+for _, workers in ipairs { 1, 2 } do
+  describe(("Datagrams in flight (%d worker%s)"):format(workers, workers == 1 and "" or "s"), function()
+    local server, proxy_text
+
+    setup(function()
+      server = socket.udp4()
+      server:settimeout(support.scaled(5))
+      assert(server:setsockname("127.0.0.1", 0))
+      local _, port = server:getsockname()
+      proxy_text = function(n)
+        return ([[
+services:
+- name: u
+  addr: 127.0.0.1:0
+  bypass: b
+  handler: { type: udp, retries: %d }
+  listener: { type: udp, metadata: { ttl: 60s, backlog: %d } }
+  forwarder: { nodes: [ { name: n%d, addr: '127.0.0.1:%d' } ] }
+- { name: s, addr: '127.0.0.1:0', bypass: b, handler: { type: socks5, retries: %d, metadata: { udp: true } } }
+bypasses: [ { name: b, matchers: [ '10.%d.0.0/16' ] } ]
+]]):format(n % 3, 100 + n % 5, n % 2, port, n % 3, n % 250)
+      end
+    end)
+
+    ---There and back.
+    ---@return integer port from which it came to the server
+    local function round(sock, bytes, head)
+      assert(sock:send((head or "") .. bytes))
+      local got, host, port = assert(server:receivefrom())
+      assert.equal(bytes, got)
+      assert(server:sendto("re: " .. bytes, host, port))
+      assert.equal("re: " .. bytes, (assert(sock:receive()):sub(#(head or "") + 1)))
+      return port
+    end
+
+    local function udp(port)
+      local sock = socket.udp4()
+      sock:settimeout(support.scaled(5))
+      assert(sock:setpeername("127.0.0.1", port))
+      return sock
+    end
+
+    it("keep their sessions and associations over 50 reloads that change their service", function()
+      local path = support.files.with("gost.yml", proxy_text(0))
+      local gost = support.gost { "--workers", workers, "-C", path, listeners = 2 }
+      support.eventually(function() -- a worker that comes later takes its share of the clients
+        local bound = (":%04X "):format(gost.ports[1])
+        return select(2, support.files.read("/proc/net/udp"):gsub(bound .. "00000000:0000", "")) == workers
+      end)
+      local flows = {}
+      for i = 1, 8 do -- on all workers
+        flows[i] = udp(gost.ports[1])
+        flows[flows[i]] = round(flows[i], "begin " .. i)
+      end
+      local control = client.tcp(gost.ports[2]):send "\5\1\0"
+      assert.equal("\5\0", control:read(2))
+      local reply = control:send("\5\3\0\1\0\0\0\0\0\0"):read(10)
+      local associated = udp((string.unpack(">I2", reply, 9)))
+      local _, port = server:getsockname()
+      local head = "\0\0\0\1\127\0\0\1" .. string.pack(">I2", port)
+      local from = round(associated, "associated", head)
+      for n = 1, 50 do
+        reload(gost, path, proxy_text(n))
+        reloaded(gost, n)
+        local sock = flows[n % 8 + 1]
+        assert.equal(flows[sock], round(sock, "datagram " .. n))
+      end
+      for _, sock in ipairs(flows) do assert.equal(flows[sock], round(sock, "end")) end
+      assert.equal(from, round(associated, "still", head))
+      round(udp(gost.ports[1]), "of a new client")
+      gost:wait_log "~ service u: "
+      control:close()
+      gost:stop()
+    end)
+  end)
+end
 
 describe("A large configuration", function()
   it("is loaded and reloaded in time that does not grow with services times rules", function()
