@@ -152,7 +152,7 @@ end
 ---What a target does to HTTP, in the core's words. Older names count where the newer ones are absent.
 local function treatment(node)
   local http = node.http
-  local auth = http and http.auth or node.auth
+  local auth = policies.credentials(http and http.auth or node.auth)
   if not http and not auth then return nil end
   http = http or {}
   local rewrite = {}
@@ -179,21 +179,11 @@ function Builder:probe(probe, selector, via)
   return made
 end
 
----A connector whose credentials are in a file: "user password" in the first line that is no comment.
-local function with_credentials(connector)
-  local path = connector and connector.auth and connector.auth.file
-  if not path or path == "" then return connector end
-  local file, message = io.open(path, "rb")
-  if not file then error("auth: " .. message, 0) end
-  local user, password
-  for line in file:lines() do
-    user, password = line:match "^%s*([^#%s]%S*)%s*(.-)%s*$"
-    if user then break end
-  end
-  file:close()
-  if not user then error(('auth: %s: expected a line "user password"'):format(path), 0) end
-  local read = { auth = { username = user, password = password } }
-  return setmetatable(read, { __index = connector })
+---A component whose credentials may lie in a file.
+local function with_credentials(component)
+  local auth = component and component.auth
+  local found = policies.credentials(auth)
+  return found == auth and component or setmetatable({ auth = found }, { __index = component })
 end
 
 ---@param node table
@@ -357,8 +347,8 @@ end
 ---@return boolean wants_auth
 function Builder:authers(handler)
   local authers = self:all("authers", handler.auther, handler.authers, policies.auther)
-  if not authers and handler.auth and handler.auth.username then
-    authers = { policies.auther(self, handler.auth) }
+  if not authers and handler.auth and (handler.auth.username or handler.auth.file) then
+    authers = { policies.auther(self, { auths = { handler.auth } }) }
   end
   return authers, authers ~= nil
 end

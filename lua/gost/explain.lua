@@ -66,9 +66,9 @@ local function references(owner, one, many)
   return list
 end
 
----Content that is not in the configuration itself.
+---Content that is neither in the configuration nor in a file.
 local function elsewhere(entry)
-  return entry.file or entry.redis or entry.http or entry.plugin
+  return entry.redis or entry.http or entry.plugin
 end
 
 ---First pattern that matches.
@@ -112,6 +112,7 @@ function Explanation:contains(name, hosts)
     hit = matched ~= nil or none and entry.network ~= nil
   end
   local why = matched and ("matches %s"):format(matched) or none and "has no patterns" or "no match"
+  if elsewhere(entry) then why = why .. "; more is known only while running" end
   return hit, entry.whitelist and "whitelist, " .. why or why
 end
 
@@ -437,6 +438,7 @@ function explain.main(args, env, out, err)
   local wrong = found:only "error"
   for _, line in ipairs(wrong:lines()) do err(line) end
   if #wrong > 0 then return 1 end
+  require("gost.list_files").take(configuration)
   for _, line in ipairs(explain.lines(configuration, request, only)) do out(line .. "\n") end
   return 0
 end

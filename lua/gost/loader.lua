@@ -169,7 +169,7 @@ end
 -- hops: nodes -----------------------------------------------------------------------------------------
 
 ---What is wrong with the text of a list of nodes as a whole.
-local function check_nodes(text, name)
+function loader.check_nodes(text, name)
   if not text:find "%S" then return nil end
   local list, message = require("gost.json").decode(text, { name = name, positions = true })
   if list == nil then return tostring(message) end
@@ -179,7 +179,7 @@ end
 ---@param raw any
 ---@return table? node  canonical
 ---@return gost.Problems wrong
-local function canonical_node(raw, name, positions)
+function loader.canonical_node(raw, name, positions)
   local source = { name = name, value = raw, kind = "file", positions = positions }
   local node, found = require("gost.schema").object("node", raw, source)
   local wrong = found:only("error", "missing")
@@ -188,8 +188,8 @@ local function canonical_node(raw, name, positions)
   return node, wrong
 end
 
----The items of a text that check_nodes has nothing against.
-local function decode_nodes(text, name)
+---The items of a text that loader.check_nodes has nothing against.
+function loader.decode_nodes(text, name)
   if not text:find "%S" then return {}, {} end
   return require("gost.json").decode(text, { name = name, positions = true })
 end
@@ -198,12 +198,12 @@ end
 ---@param self gost.Loader
 local function nodes_of(self, source, made, make)
   local list = {}
-  local raw, positions = decode_nodes(source.text, source.label)
+  local raw, positions = loader.decode_nodes(source.text, source.label)
   for i, one in ipairs(raw) do
     local mark = require("gost.json").encode(one)
     local object = self.made[mark]
     if not object then
-      local node, wrong = canonical_node(one, source.label, positions)
+      local node, wrong = loader.canonical_node(one, source.label, positions)
       local ok, message = node ~= nil, wrong:lines()[1]
       if node then
         if not one.name then node.name = ("node-%d"):format(i - 1) end
@@ -234,85 +234,9 @@ function loader.hop(object, definition, label, inline, make)
     end
     self.made = made
     object:set_nodes { nodes = all }
-  end, check_nodes)
+  end, loader.check_nodes)
   anchor.loader.made = {}
   return anchor
-end
-
--- checking ---------------------------------------------------------------------------------------------
-
----What `-t` tries the lines of a file on.
-local TRIED = {
-  authers = "auther", admissions = "admission", bypasses = "bypass", hosts = "hosts", ingresses = "ingress",
-  limiters = "traffic_limiter", climiters = "conn_limiter", rlimiters = "rate_limiter",
-}
-
----Where a service or its handler may have one of these without a name.
-local ON_THE_SPOT = {
-  auther = "authers", authers = "authers", admission = "admissions", admissions = "admissions", bypass = "bypasses",
-  bypasses = "bypasses", hosts = "hosts", limiter = "limiters", climiter = "climiters", rlimiter = "rlimiters",
-}
-
----@param definition any
----@return string? path
----@return string? text  of the definition's file, if it can be read
-local function file_of(definition)
-  local path = type(definition) == "table" and type(definition.file) == "table" and definition.file.path
-  if not path or path == "" then return nil end
-  return path, (core.read_file(path))
-end
-
-local function check_lines(make, definition, found)
-  local path, text = file_of(definition)
-  if not text then return end -- that it cannot be read has been said
-  local bad = core.policy_load(core[make] {}, text) or { count = 0 }
-  for _, one in ipairs(bad) do found:add("error", "", one.message, path, one.line, 1) end
-  if bad.count > #bad then found:add("error", "", ("and %d more mistakes"):format(bad.count - #bad), path) end
-end
-
-local function check_hop(hop, found)
-  local path, text = file_of(hop)
-  local wrong = text and check_nodes(text, path)
-  if not text then return end
-  if wrong then
-    local line, column, message = wrong:match "^.-:(%d+):(%d+): (.*)$"
-    return found:add("error", "", message or wrong, path, tonumber(line), tonumber(column))
-  end
-  local raw, positions = decode_nodes(text, path)
-  for _, one in ipairs(raw) do
-    local _, problems = canonical_node(one, path, positions)
-    for _, problem in ipairs(problems) do
-      found:add(problem.level, problem.path, problem.message, problem.name, problem.line, problem.column)
-    end
-  end
-end
-
----Read the files of sources, and tell every mistake in them. Nothing is fetched from elsewhere.
----@param configuration table
----@param found gost.Problems
-function loader.check(configuration, found)
-  for list, make in pairs(TRIED) do
-    for _, definition in ipairs(configuration[list] or {}) do check_lines(make, definition, found) end
-  end
-  for _, hop in ipairs(configuration.hops or {}) do check_hop(hop, found) end
-  local function check_chain(chain)
-    for _, hop in ipairs(type(chain) == "table" and chain.hops or {}) do check_hop(hop, found) end
-  end
-  for _, chain in ipairs(configuration.chains or {}) do check_chain(chain) end
-  for _, service in ipairs(configuration.services or {}) do -- a script may put the things themselves there
-    local handler = service.handler or {}
-    check_chain(handler.chain)
-    for key, list in pairs(ON_THE_SPOT) do
-      local one = service[key] or handler[key]
-      local function try(definition)
-        if type(definition) == "table" then check_lines(TRIED[list], definition, found) end
-      end
-      try(one)
-      if type(one) == "table" and list == key then
-        for _, item in ipairs(one) do try(item) end
-      end
-    end
-  end
 end
 
 return loader

@@ -118,7 +118,7 @@ local function test(options, env)
     return 1
   end
   try_services(configuration, found)
-  require("gost.loader").check(configuration, found --[[@as gost.Problems]])
+  require("gost.list_files").check(configuration, found --[[@as gost.Problems]])
   return tell_mistakes(found)
 end
 
@@ -153,7 +153,7 @@ local function rehearse(options)
   end
   local configuration, found = require("gost.rehearsal").script(script, args)
   if options.test then
-    if configuration then require("gost.loader").check(configuration, found) end
+    if configuration then require("gost.list_files").check(configuration, found) end
     return tell_mistakes(found)
   end
   local notes

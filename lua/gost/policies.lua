@@ -29,6 +29,19 @@ local function patterns(definition)
   return { whitelist = definition.whitelist, network = definition.network, matchers = list, fn = fn }
 end
 
+local SCHEMA = { hosts = "hostMapper" }
+
+---What a definition says of sources. Scripts may write it in any way that files may.
+---@return table? definition  canonical
+local function sources_of(kind, definition)
+  if type(definition) ~= "table" or getmetatable(definition) then return nil end
+  local raw = {}
+  for _, key in ipairs { "file", "redis", "http", "reload" } do raw[key] = definition[key] end
+  if next(raw) == nil then return nil end
+  local found = require("gost.parts").check(SCHEMA[kind] or kind, raw)
+  return loader.has_sources(found) and found or nil
+end
+
 ---An object and, where its definition has sources, what keeps it up to date.
 ---@param builder gost.Builder
 ---@param kind string
@@ -37,13 +50,13 @@ end
 ---@param make fun(content: table): userdata
 ---@param content table
 local function with_sources(builder, kind, definition, label, make, content)
-  local object = make(content)
-  if loader.has_sources(definition) then
+  local object, found = make(content), sources_of(kind, definition)
+  if found then
     local plain = {}
     for key, value in pairs(content) do
       if key ~= "fn" then plain[key] = value end
     end
-    builder:keep(loader.policy(object, kind, definition, label, function() return make(plain) end))
+    builder:keep(loader.policy(object, kind, found, label, function() return make(plain) end))
   end
   return object
 end
@@ -73,10 +86,28 @@ function policies.admission(builder, definition, name)
   return with_sources(builder, "admission", definition, label("admission", name), core.admission, one)
 end
 
+---A user and a password: those of the file, if there is one (its first line that is no comment), else as they stand.
+---@param auth? table
+---@return table? auth
+function policies.credentials(auth)
+  local path = type(auth) == "table" and auth.file
+  if type(path) ~= "string" or path == "" then return auth end
+  local text, message = core.read_file(path)
+  if not text then error("auth: " .. message, 0) end
+  for line in text:gmatch "[^\r\n]+" do
+    local user, password = line:match "^%s*([^%s#]%S*)%s*(.-)%s*$"
+    if user then return { username = user, password = password } end
+  end
+  error(("auth: %s: expected a line with a user and a password"):format(path), 0)
+end
+
 function policies.auther(builder, definition, name)
   if type(definition) == "function" then return core.auther { fn = definition } end
+  local list = {}
+  local users = definition.auths or definition.username and { definition } or definition
+  for i, user in ipairs(users) do list[i] = policies.credentials(user) end
   return with_sources(builder, "auther", definition, label("auther", name), core.auther, {
-    users = definition.auths or (definition.username and { definition }) or {},
+    users = list,
     fn = inline.of(definition) or definition.fn,
   })
 end

@@ -380,6 +380,22 @@ chains:
   end)
 end)
 
+describe("explain", function()
+  it("knows what lies in files", function()
+    local config = files.with("gost.yml", ([[
+services: [{ name: w, addr: ":8080", bypass: b, hosts: h, handler: { type: http, chain: c } }]
+bypasses: [{ name: b, file: "%s", redis: { addr: "127.0.0.1:1" } }]
+hosts: [{ name: h, file: "%s" }]
+chains: [{ name: c, hops: [{ name: one, file: "%s" }] }]
+]]):format(files.with("by", "*.bad.test # x\n"), files.with("hosts", "10.5.5.5 y.test x.test\n"),
+      files.with("n.json", '[{"name": "exit", "addr": "10.1.1.1:8080"}]')))
+    local function told(url) return support.gost_run({ "explain", "-C", config, url }).stdout end
+    assert.matches("matches %*.bad.test; more is known only while running: www.bad.test:80 is refused",
+      told "http://www.bad.test/")
+    assert.matches("result: exit@10.1.1.1:8080 > 10.5.5.5:80", told "http://x.test/")
+  end)
+end)
+
 describe("-t", function()
   it("tells mistakes in files by their lines, and asks nobody else", function()
     local by = files.with("by", "10.0.0.0/8\nx:9-1\n")

@@ -104,3 +104,20 @@ it("plain-lua.lua is a program of a plain Lua", function()
   p:wait_log "1 connections so far"
   p:stop()
 end)
+
+it("redis.lua has its users in Redis, and counts there", function()
+  local redis, redis_port = support.redis()
+  local function cli(...) return support.check { "redis-cli", "-p", tostring(redis_port), ... } end
+  cli("HSET", "users", "ann", "secret")
+  cli("SADD", "closed", "*.bad.test")
+  local gost = example("redis.lua", {}, { GOST_REDIS = "127.0.0.1:" .. redis_port })
+  assert.equal("hello\n", through(gost.ports[1], nil, "ann:secret").body)
+  assert.equal(407, through(gost.ports[1], nil, "ann:guess").http_code)
+  assert.equal(403, through(gost.ports[1], "http://www.bad.test/", "ann:secret").http_code)
+  gost:wait_log "ann has moved %d+ bytes"
+  assert.matches("^%d+", cli("HGET", "moved", "ann"))
+  cli("HSET", "users", "bob", "b")
+  support.eventually(function() return through(gost.ports[1], nil, "bob:b").http_code == 200 end)
+  gost:terminate()
+  redis:terminate()
+end)

@@ -121,7 +121,7 @@ while true do gost.step(1) end
   for name, args in pairs {
     connector = { "127.0.0.1:1" }, dict = {}, exits = { "socks5://h:1" }, handler = {}, ["hooks-auth"] = {}, proxy = {},
     ["plain-lua"] = { "1080" }, routing = { "socks5://h:1" }, selector = { "socks5://h:1" }, tunnel = {}, users = {},
-    load = { "examples/gost.yml" },
+    redis = {}, load = { "examples/gost.yml" },
   } do
     it("finds nothing wrong with examples/" .. name .. ".lua", function()
       local result = support.gost_run { "-t", "examples/" .. name .. ".lua", table.unpack(args) }
