@@ -7,14 +7,12 @@
 #include <string.h>
 
 const struct gost_handler_kind *const gost_handler_kinds[] = {
-    &gost__auto_handler,     &gost__http_handler,
-    &gost__socks4_handler,   &gost__socks5_handler,
-    &gost__relay_handler,    &gost__sni_handler,
-    &gost__tcp_handler,      &gost__udp_handler,
-    &gost__forward_handler,  &gost__rtcp_handler,
-    &gost__tunnel_handler,   &gost__tunnel_entry_handler,
-    &gost__redirect_handler, &gost__redu_handler,
-    &gost__file_handler,     NULL,
+    &gost__auto_handler,     &gost__http_handler,   &gost__socks4_handler,
+    &gost__socks5_handler,   &gost__relay_handler,  &gost__sni_handler,
+    &gost__tcp_handler,      &gost__udp_handler,    &gost__forward_handler,
+    &gost__rtcp_handler,     &gost__tunnel_handler, &gost__tunnel_entry_handler,
+    &gost__redirect_handler, &gost__redu_handler,   &gost__serial_handler,
+    &gost__unix_handler,     &gost__file_handler,   NULL,
 };
 
 const struct gost_connector_kind *const gost_connector_kinds[] = {
@@ -26,30 +24,27 @@ const struct gost_connector_kind *const gost_connector_kinds[] = {
     &gost__tcp_connector,
     &gost__tunnel_connector,
     &gost__forward_connector,
+    &gost__unix_connector,
+    &gost__serial_connector,
     &gost__direct_connector,
     &gost__virtual_connector,
     NULL,
 };
 
 const struct gost_listener_kind *const gost_listener_kinds[] = {
-    &gost__tcp_listener,
-    &gost__udp_listener,
-    &gost__tls_listener,
-    &gost__unix_listener,
-    &gost__rtcp_listener,
-    &gost__rudp_listener,
-    &gost__runix_listener,
-    &gost__mtls_listener,
-    &gost__mtcp_listener,
-    &gost__redirect_listener,
-    &gost__redu_listener,
-    &gost__stdio_listener,
-    NULL,
+    &gost__tcp_listener,   &gost__udp_listener,
+    &gost__tls_listener,   &gost__unix_listener,
+    &gost__rtcp_listener,  &gost__rudp_listener,
+    &gost__runix_listener, &gost__mtls_listener,
+    &gost__mtcp_listener,  &gost__redirect_listener,
+    &gost__redu_listener,  &gost__serial_listener,
+    &gost__stdio_listener, NULL,
 };
 
 const struct gost_dialer_kind *const gost_dialer_kinds[] = {
-    &gost__tcp_dialer,  &gost__tls_dialer,    &gost__unix_dialer,    &gost__mtls_dialer,
-    &gost__mtcp_dialer, &gost__direct_dialer, &gost__virtual_dialer, NULL,
+    &gost__tcp_dialer,    &gost__tls_dialer,     &gost__unix_dialer,
+    &gost__serial_dialer, &gost__mtls_dialer,    &gost__mtcp_dialer,
+    &gost__direct_dialer, &gost__virtual_dialer, NULL,
 };
 
 /* Is `name` the kind's name, or one of its blank-separated aliases? */

@@ -23,3 +23,17 @@ const struct gost_connector_kind gost__forward_connector = {
     .knows_target = true,
     .connect = forward_connect,
 };
+
+const struct gost_connector_kind gost__unix_connector = {
+    .name = "unix",
+    .help = "nothing is asked for: the node leads where it leads",
+    .knows_target = true,
+    .connect = forward_connect,
+};
+
+const struct gost_connector_kind gost__serial_connector = {
+    .name = "serial",
+    .help = "nothing is asked for: whatever is at the other end of the cable",
+    .knows_target = true,
+    .connect = forward_connect,
+};

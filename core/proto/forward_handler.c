@@ -161,3 +161,11 @@ const struct gost_handler_kind gost__rtcp_handler = {
     .no_auth = true,
     .serve = serve,
 };
+
+const struct gost_handler_kind gost__unix_handler = {
+    .name = "unix",
+    .help = "forward what came to a Unix socket to the service's nodes",
+    .options = {options, sizeof(struct forward_settings)},
+    .no_auth = true,
+    .serve = serve,
+};

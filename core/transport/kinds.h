@@ -15,6 +15,10 @@ extern const struct gost_dialer_kind gost__mtcp_dialer, gost__mtls_dialer;
 /** What firewall rules send here. */
 extern const struct gost_listener_kind gost__redirect_listener, gost__redu_listener;
 
+/** Serial ports. */
+extern const struct gost_listener_kind gost__serial_listener;
+extern const struct gost_dialer_kind gost__serial_dialer;
+
 /** Standard input and output. */
 extern const struct gost_listener_kind gost__stdio_listener;
 

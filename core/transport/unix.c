@@ -62,6 +62,7 @@ const struct gost_listener_kind gost__unix_listener = {
     .options = {options, sizeof(struct unix_settings)},
     .unix_path = true,
     .init = unix_init,
+    .takes_proxy = true,
     .start = unix_start,
 };
 

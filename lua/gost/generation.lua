@@ -32,7 +32,7 @@ local FIRST_LISTS = 5 -- seconds that a start waits for lists of policies to be 
 local addresses = core.dict("gost.addresses", { size = 100000 })
 
 ---Listeners of which there can be one only: at the far end of a chain, Unix sockets, standard input.
-local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdio = true }
+local SINGLE = { rtcp = "chain", rudp = "chain", runix = true, unix = true, stdio = true, serial = true }
 
 ---Does it belong on one worker alone?
 local function is_single(service)
