@@ -158,6 +158,7 @@ local function rehearse(options)
   end
   local notes
   configuration, notes = require("gost.plain").configuration(configuration or { services = {} })
+  require("gost.complete").configuration(configuration) -- options as their components spell them
   for _, note in ipairs(notes) do found:add("warning", "", note, script) end
   return print_found(configuration, found, options)
 end

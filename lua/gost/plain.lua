@@ -45,6 +45,16 @@ end
 
 local function is_array(value) return value[1] ~= nil end
 
+---The items of the list part under a name of their own, beside what has a name already.
+local function spread(definition, shorthand)
+  local new, items = {}, {}
+  for key, value in pairs(definition) do
+    if math.type(key) == "integer" then items[key] = value else new[key] = value end
+  end
+  new[shorthand] = new[shorthand] or items
+  return new
+end
+
 ---A table in the place of a name: an entry of the list.
 function Plainer:entry(list, value, path)
   if self.names[value] then return self.names[value] end
@@ -54,7 +64,7 @@ function Plainer:entry(list, value, path)
   end
   local object = schema.objects.configuration.by_key[list].object
   local definition = unwrapped(value)
-  if is_array(definition) and object.shorthand then definition = { [object.shorthand] = definition } end
+  if is_array(definition) and object.shorthand then definition = spread(definition, object.shorthand) end
   local base = definition.name or SINGULAR[list] or list:sub(1, -2)
   local name, n = base, 0
   while self.taken[list .. "\0" .. name] do

@@ -143,7 +143,9 @@ function Printer:fields(object, value, skip)
     local one = value[field.key]
     local nothing = one == nil or type(one) == "table" and next(one) == nil
     if not nothing and not same_default(field, one) and not (skip and skip[field.key]) then
-      add(tree, snake(field.key), self:value(field, one))
+      local item = self:value(field, one)
+      local default = field.key == "selector" and #item == 0 -- one that says what holds without it
+      if not default then add(tree, snake(field.key), item) end
     end
   end
   return tree

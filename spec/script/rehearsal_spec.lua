@@ -137,7 +137,7 @@ print "aside"
 local out = gost.chain { name = "out", gost.hop { bypass = { "*.internal" },
   gost.node "socks5://u:hush@10.0.0.1:1080", "http://10.0.0.2:8080" } }
 gost.service { name = "a", addr = ":1", chain = out, auth = { username = "u", password = "hush" },
-  bypass = { "a.test", whitelist = false } }
+  bypass = { "a.test", whitelist = true } }
 gost.service { name = "b", addr = ":2", handler = "socks5", chain = out }
 gost.configure { log = { level = "debug" } }
 gost.run()
@@ -153,6 +153,7 @@ gost.run()
     for _, part in ipairs {
       "- name: a addr: :1 bypass: bypass handler: type: auto chain: out auth: username: u password: hush",
       "chains: - name: out hops: - name: hop-0 bypass: bypass-1", "password: hush", "log: level: debug",
+      "- name: bypass whitelist: true matchers: - a.test",
     } do
       assert.matches(part, text, 1, true)
     end
@@ -164,6 +165,31 @@ gost.run()
     local lua = rehearse(SCRIPT, "-O", "lua", "--show-secrets")
     local again = rehearse(lua.stdout, "-O", "lua", "--show-secrets")
     assert.equal(lua.stdout, again.stdout)
+  end)
+
+  ---Without what is the same when it is not said.
+  local function without_defaults(text)
+    return (text:gsub("\n +selector:\n +strategy: round\n +maxFails: 1\n +failTimeout: 10s", ""))
+  end
+
+  it("and -O lua of a file lead back to the file", function()
+    for _, text in ipairs {
+      support.files.read "examples/gost.yml",
+      "services:\n- { name: a, addr: ':1', bypass: b, admission: l, listener: tcp,\n"
+        .. "    handler: { type: socks5, metadata: { udp: true } } }\n"
+        .. "bypasses: [ { name: b, whitelist: true, matchers: [ x.test ] } ]\n"
+        .. "admissions: [ { name: l, matchers: [ 10.0.0.0/8, 127.0.0.1 ] } ]\n",
+      "services:\n- { name: f, addr: ':1', handler: tcp, listener: tcp, forwarder: { selector: { strategy: fifo },\n"
+        .. "    nodes: [ { name: x, addr: 'x:1' }, { name: y, addr: 'y:2', filter: { host: .y.test } } ] },\n"
+        .. "    metadata: { dialTimeout: 3s } }\n",
+    } do
+      local path = files.with("file.yml", text)
+      local direct = support.gost_run { "-O", "yaml", "--show-secrets", "-C", path }
+      local script = support.gost_run { "-O", "lua", "--show-secrets", "-C", path }
+      local back = rehearse(script.stdout, "-O", "yaml", "--show-secrets")
+      assert.equal(0, back.status, back.stderr)
+      assert.equal(without_defaults(direct.stdout), without_defaults(back.stdout), script.stdout)
+    end
   end)
 
   it("puts names that nothing has where functions are, and says so", function()
