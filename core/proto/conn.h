@@ -135,6 +135,13 @@ struct gost_conn_ops {
      * @return 0, or a negative code (and both are still here)
      */
     int (*relay_packet)(struct gost_conn *c, struct gost_packet **up, bool once);
+    /**
+     * The connection lives on without its fiber, until `rested`.
+     * @param stop  called when it is to end; `rested` follows, from the loop
+     */
+    void (*rest)(struct gost_conn *c, void (*stop)(void *arg, int rc), void *arg);
+    /** It is over, and the conn gone from here. @param story  of rc, copied */
+    void (*rested)(struct gost_conn *c, int rc, const char *story);
     /** Serve the rest with another handler by name, as the auto handler does; suspends. */
     int (*serve_as)(struct gost_conn *c, const char *handler);
     /** Count bytes that a handler moves itself; the pump's are counted already. */

@@ -6,14 +6,11 @@
 #include "core/base/map.h"
 #include "core/runtime/workers.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-enum { TTL_MIN_MS = 1000 };
 
 /* Held while looking at anything that workers share: all that is below, save a connector's own. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,18 +30,6 @@ struct tunnel {
     struct gost_list connectors;
     size_t count;
     char *owner; /* of the first; NULL: all may share */
-};
-
-/* On its fiber's account: gost_tunnels_carry. */
-struct connector {
-    struct gost_list link;
-    struct gost_relay_id id;
-    int worker;
-    bool alive; /* its session is */
-    /* its worker's alone */
-    struct gost_mux *mux; /* NULL once the connection is lost */
-    struct gost_fiber *fiber;
-    int rc; /* why it was lost */
 };
 
 static struct gost_tunnels *find(const char *name)
@@ -138,14 +123,15 @@ static struct tunnel *look_up(const struct gost_tunnels *t, const uint8_t *id)
     return gost_map_get(&t->by_id, (const char *)id, GOST_UUID_BYTES);
 }
 
-static struct connector *look_up_connector(const struct gost_tunnels *t, const uint8_t *tunnel,
-                                           const uint8_t *id)
+static struct gost__tunnel_carrier *look_up_connector(const struct gost_tunnels *t,
+                                                      const uint8_t *tunnel, const uint8_t *id)
 {
     struct tunnel *found = look_up(t, tunnel);
     if (found)
         gost_list_each_safe(link, &found->connectors)
         {
-            struct connector *k = gost_container_of(link, struct connector, link);
+            struct gost__tunnel_carrier *k =
+                gost_container_of(link, struct gost__tunnel_carrier, link);
             if (memcmp(k->id.uuid, id, GOST_UUID_BYTES) == 0)
                 return k;
         }
@@ -200,8 +186,8 @@ static struct tunnel *tunnel_new(struct gost_tunnels *t, const struct gost_tunne
     return tunnel;
 }
 
-static int enter(struct gost_tunnels *t, const struct gost_tunnel_connector *who,
-                 struct connector *k)
+int gost__tunnels_enter(struct gost_tunnels *t, const struct gost_tunnel_connector *who,
+                        struct gost__tunnel_carrier *k)
 {
     pthread_mutex_lock(&lock);
     struct tunnel *tunnel = look_up(t, who->tunnel);
@@ -217,8 +203,9 @@ static int enter(struct gost_tunnels *t, const struct gost_tunnel_connector *who
     return rc;
 }
 
-static void leave(struct gost_tunnels *t, const uint8_t *id, struct connector *k)
+void gost__tunnels_leave(struct gost_tunnels *t, struct gost__tunnel_carrier *k)
 {
+    const uint8_t *id = k->tunnel;
     pthread_mutex_lock(&lock);
     struct tunnel *tunnel = look_up(t, id);
     gost_list_remove(&k->link);
@@ -230,91 +217,29 @@ static void leave(struct gost_tunnels *t, const uint8_t *id, struct connector *k
     pthread_mutex_unlock(&lock);
 }
 
-static void mark_dead(struct connector *k)
+void gost__tunnels_lose(struct gost__tunnel_carrier *k)
 {
     pthread_mutex_lock(&lock);
     k->alive = false;
     pthread_mutex_unlock(&lock);
 }
 
-static void on_end(struct gost_mux *m)
-{
-    struct connector *k = gost_mux_user(m);
-    k->rc = gost_mux_error(m);
-    gost_mux_release(m);
-    k->mux = NULL;
-    mark_dead(k);
-    gost_fiber_wake(k->fiber);
-}
-
-/* Without on_stream: only we open streams. */
-static const struct gost_mux_events events = {.on_end = on_end};
-
-/* Until the session or the fiber is ended; meanwhile other hosts are told that it lives. */
-static int wait_end(struct gost_tunnels *t, struct gost_conn *c,
-                    const struct gost_tunnel_connector *who, struct connector *k)
-{
-    int64_t ttl = who->ttl_ms > TTL_MIN_MS ? who->ttl_ms : TTL_MIN_MS;
-    uint64_t renew = who->address[0] ? gost_deadline_in(ttl) : GOST_NEVER;
-    int rc = 0;
-    while (k->mux && rc == 0) {
-        rc = gost_fiber_wait(renew);
-        if (rc == GOST_ETIMEDOUT && gost_now() >= renew) {
-            gost__tunnel_tell(t, c, GOST_SD_RENEW, who);
-            renew = gost_deadline_in(ttl);
-            rc = 0;
-        }
-    }
-    if (k->mux) {
-        mark_dead(k);
-        gost_mux_close(k->mux);
-    }
-    k->mux = NULL;
-    bool left = k->rc == GOST_EOF || k->rc == -ECONNRESET || k->rc == -EPIPE;
-    return rc != 0 || left ? rc : k->rc;
-}
-
-int gost_tunnels_carry(struct gost_tunnels *t, struct gost_conn *c,
-                       const struct gost_tunnel_connector *who, const struct gost_mux_options *mux)
-{
-    struct connector *k = calloc(1, sizeof(*k));
-    if (!k)
-        return gost_fail_code(GOST_ENOMEM);
-    k->id = who->id;
-    k->worker = gost_worker_self();
-    k->fiber = gost_fiber_self();
-    int rc = gost_mux_new(&c->client, mux, true, &events, k, &k->mux);
-    if (rc == 0) {
-        rc = enter(t, who, k);
-        if (rc == 0) {
-            gost__tunnel_tell(t, c, GOST_SD_REGISTER, who);
-            rc = wait_end(t, c, who, k);
-            leave(t, who->tunnel, k);
-            gost__tunnel_tell(t, c, GOST_SD_DEREGISTER, who);
-        } else if (k->mux) {
-            gost_mux_close(k->mux);
-        }
-    }
-    free(k);
-    return rc;
-}
-
 /* --- visiting -------------------------------------------------------------------------------- */
 
-static unsigned weight_of(const struct connector *k, bool only)
+static unsigned weight_of(const struct gost__tunnel_carrier *k, bool only)
 {
     if (only)
         return k->id.weight == GOST_TUNNEL_WEIGHT_ONLY;
     return k->id.weight == 0 ? 1 : k->id.weight;
 }
 
-static bool is_udp(const struct connector *k)
+static bool is_udp(const struct gost__tunnel_carrier *k)
 {
     return (k->id.flags & GOST_RELAY_ID_UDP) != 0;
 }
 
 /* Of a single connector nobody asks whether it is for datagrams; so GOST has it. */
-static bool fits(const struct tunnel *t, const struct connector *k, bool udp)
+static bool fits(const struct tunnel *t, const struct gost__tunnel_carrier *k, bool udp)
 {
     return k->alive && (t->count == 1 || is_udp(k) == udp);
 }
@@ -328,13 +253,13 @@ static uint32_t roll(uint32_t range)
     return (uint32_t)(((state >> 32) * range) >> 32);
 }
 
-static struct connector *choose(struct tunnel *t, bool udp)
+static struct gost__tunnel_carrier *choose(struct tunnel *t, bool udp)
 {
     uint32_t total = 0;
     bool only = false;
     gost_list_each_safe(link, &t->connectors)
     {
-        struct connector *k = gost_container_of(link, struct connector, link);
+        struct gost__tunnel_carrier *k = gost_container_of(link, struct gost__tunnel_carrier, link);
         if (!fits(t, k, udp))
             continue;
         if (!only && k->id.weight == GOST_TUNNEL_WEIGHT_ONLY) {
@@ -346,7 +271,7 @@ static struct connector *choose(struct tunnel *t, bool udp)
     uint32_t at = total > 0 ? roll(total) : 0;
     gost_list_each_safe(link, &t->connectors)
     {
-        struct connector *k = gost_container_of(link, struct connector, link);
+        struct gost__tunnel_carrier *k = gost_container_of(link, struct gost__tunnel_carrier, link);
         unsigned weight = fits(t, k, udp) ? weight_of(k, only) : 0;
         if (at < weight)
             return k;
@@ -360,7 +285,7 @@ bool gost__tunnels_choose(struct gost_tunnels *t, const uint8_t *tunnel, bool ud
 {
     pthread_mutex_lock(&lock);
     struct tunnel *found = look_up(t, tunnel);
-    struct connector *k = found ? choose(found, udp) : NULL;
+    struct gost__tunnel_carrier *k = found ? choose(found, udp) : NULL;
     if (k) {
         memcpy(out->id, k->id.uuid, GOST_UUID_BYTES);
         out->worker = k->worker;
@@ -373,7 +298,7 @@ int gost__tunnels_open_on(struct gost_tunnels *t, const uint8_t *tunnel, const u
                           struct gost_stream **out)
 {
     pthread_mutex_lock(&lock);
-    struct connector *k = look_up_connector(t, tunnel, connector);
+    struct gost__tunnel_carrier *k = look_up_connector(t, tunnel, connector);
     pthread_mutex_unlock(&lock);
     /* It is this thread that would free it. */
     if (!k || k->worker != gost_worker_self() || !k->mux)

@@ -43,9 +43,9 @@ struct gost_tunnel_connector {
 };
 
 /**
- * Let the client of `c` carry visitors until its connection ends; suspends. Takes the client's
- * stream over. The answer to its request was written before.
- * @return 0 or a negative code
+ * Let the client of `c` carry visitors until its connection ends, without this fiber; suspends until
+ * other hosts were told. Takes the client's stream over. The answer to its request was written before.
+ * @return 0 (the connection rests, see gost_conn_ops.rest), or a negative code
  */
 int gost_tunnels_carry(struct gost_tunnels *t, struct gost_conn *c,
                        const struct gost_tunnel_connector *who, const struct gost_mux_options *mux);

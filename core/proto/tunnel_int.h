@@ -3,10 +3,41 @@
 #define GOST_PROTO_TUNNEL_INT_H
 
 #include "core/base/buf.h"
+#include "core/base/list.h"
 #include "core/proto/handler.h"
 #include "core/proto/tunnel.h"
+#include "core/runtime/loop.h"
+
+/** A client that carries a tunnel. */
+struct gost__tunnel_carrier {
+    struct gost_list link; /**< in the tunnel's list, which workers share; so are the next four */
+    struct gost_relay_id id;
+    uint8_t tunnel[GOST_UUID_BYTES];
+    int worker; /**< that has its session */
+    bool alive; /**< the session is */
+    /* its worker's alone: */
+    bool resting; /**< its fiber has ended, the connection lives on */
+    bool telling; /**< a fiber tells other hosts, and needs the connection */
+    struct gost_tunnels *tunnels;
+    struct gost_conn *conn;
+    struct gost_mux *mux; /**< NULL once it is lost */
+    int rc;               /**< why, with its story */
+    char *story;
+    char *address; /**< other hosts are told, or NULL */
+    int64_t ttl_ms;
+    struct gost_timer renew;
+    struct gost_task end;
+};
 
 /* --- tunnel.c */
+
+/** @return 0, or as gost_tunnels_admit, or GOST_ENOMEM */
+int gost__tunnels_enter(struct gost_tunnels *t, const struct gost_tunnel_connector *who,
+                        struct gost__tunnel_carrier *k);
+
+/** No more visitors for it. */
+void gost__tunnels_lose(struct gost__tunnel_carrier *k);
+void gost__tunnels_leave(struct gost_tunnels *t, struct gost__tunnel_carrier *k);
 
 /** A connector that was chosen for a visitor. */
 struct gost__tunnel_choice {

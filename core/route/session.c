@@ -26,7 +26,7 @@ void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *ou
 {
     *in = s->in;
     *out = s->out;
-    if (!s->pumping)
+    if (!s->pumping || s->resting)
         return;
     uint64_t moved[2];
     if (s->far) {
@@ -137,6 +137,7 @@ static void session_free(struct gost_session *s)
     free(c->client_id);
     free(c->target);
     free(c->route);
+    free(s->rest_story);
     gost_node_unref(s->target);
     gost_hop_unref(s->target_hop);
     gost_service_unref(s->service);
@@ -164,6 +165,9 @@ static void session_end(struct gost_session *s, int rc, const char *error)
 /* Either side may vanish from an established tunnel: that is how many programs close. */
 static int pump_result(const struct gost_session *s, int *broken)
 {
+    *broken = -1;
+    if (s->resting)
+        return s->rest_rc;
     int rc = s->datagrams ? s->packets.rc : s->pump.rc;
     *broken = s->datagrams ? s->packets.broken : s->pump.broken;
     if (s->far)
@@ -176,13 +180,16 @@ static int pump_result(const struct gost_session *s, int *broken)
 static void end_pumped(void *arg)
 {
     struct gost_session *s = arg;
-    char error[128];
+    char error[256];
     int broken, rc = pump_result(s, &broken);
-    snprintf(error, sizeof(error), "%s%s",
-             broken == 0   ? "client side: "
-             : broken == 1 ? "target side: "
-                           : "",
-             rc == GOST_ETIMEDOUT ? "idle for too long" : gost_strerror(rc));
+    if (s->resting)
+        snprintf(error, sizeof(error), "%s", s->rest_story ? s->rest_story : gost_strerror(rc));
+    else
+        snprintf(error, sizeof(error), "%s%s",
+                 broken == 0   ? "client side: "
+                 : broken == 1 ? "target side: "
+                               : "",
+                 rc == GOST_ETIMEDOUT ? "idle for too long" : gost_strerror(rc));
     session_end(s, rc, error);
 }
 
@@ -209,6 +216,21 @@ static void on_far_done(struct gost_far *f, void *user)
 {
     (void)f;
     pump_done(user);
+}
+
+void gost__session_rest(struct gost_session *s, void (*stop)(void *arg, int rc), void *arg)
+{
+    s->resting = s->pumping = true;
+    s->rest_stop = stop;
+    s->rest_arg = arg;
+}
+
+void gost__session_rested(struct gost_session *s, int rc, const char *story)
+{
+    s->rest_stop = NULL;
+    s->rest_rc = rc;
+    s->rest_story = rc != 0 ? strdup(story) : NULL;
+    pump_done(s);
 }
 
 void gost__session_helped(struct gost_session *s)
@@ -395,7 +417,10 @@ static int serve(struct gost_session *s)
 
 static void stop_pump(struct gost_session *s, int rc)
 {
-    if (s->far)
+    if (s->resting) {
+        if (s->rest_stop)
+            s->rest_stop(s->rest_arg, rc);
+    } else if (s->far)
         gost_far_stop(s->far, rc);
     else if (s->datagrams)
         gost_packet_pump_stop(&s->packets, rc);

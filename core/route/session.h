@@ -19,12 +19,17 @@ struct gost_session {
         struct gost_pump pump;           /**< once `pumping` */
         struct gost_packet_pump packets; /**< instead, with `datagrams` */
     };
-    struct gost_far *far;       /**< owned; the pump runs at another worker, which has the way */
-    bool pumping;               /**< both streams belong to the pump */
-    bool datagrams;             /**< it is the packet pump that has them */
-    bool pumped;                /**< and it has ended */
-    bool quiet;                 /**< its end is nobody's interest */
-    struct gost_conn_hold hold; /**< what it counts for in the connection limiter */
+    struct gost_far *far; /**< owned; the pump runs at another worker, which has the way */
+    void (*rest_stop)(void *arg, int rc); /**< while it rests: ends that */
+    void *rest_arg;
+    char *rest_story; /**< owned; of rest_rc */
+    int rest_rc;
+    bool resting;                      /**< what serves it needs neither fiber nor pump */
+    bool pumping;                      /**< both streams belong to the pump */
+    bool datagrams;                    /**< it is the packet pump that has them */
+    bool pumped;                       /**< and it has ended */
+    bool quiet;                        /**< its end is nobody's interest */
+    struct gost_conn_hold hold;        /**< what it counts for in the connection limiter */
     struct gost_traffic_conn *traffic; /**< owned; NULL when the service has no limiter */
     uint64_t in, out;                  /**< bytes that handlers moved themselves */
     struct gost_node *target;          /**< of the last forward, with a reference; or NULL */
@@ -60,6 +65,10 @@ int gost__session_relay_far(struct gost_session *s, struct gost_far **far);
 
 /** Hand the client's packet and `*up` to the packet pump. @return as gost_conn_ops.relay_packet */
 int gost__session_relay_packet(struct gost_session *s, struct gost_packet **up, bool once);
+
+/** As gost_conn_ops.rest and rested. */
+void gost__session_rest(struct gost_session *s, void (*stop)(void *arg, int rc), void *arg);
+void gost__session_rested(struct gost_session *s, int rc, const char *story);
 
 /** A helping fiber, which counted itself in s->helpers, has ended; the session may end with it. */
 void gost__session_helped(struct gost_session *s);

@@ -545,6 +545,16 @@ static int op_relay_far(struct gost_conn *c, struct gost_far **far)
     return gost__session_relay_far(gost_session_of(c), far);
 }
 
+static void op_rest(struct gost_conn *c, void (*stop)(void *arg, int rc), void *arg)
+{
+    gost__session_rest(gost_session_of(c), stop, arg);
+}
+
+static void op_rested(struct gost_conn *c, int rc, const char *story)
+{
+    gost__session_rested(gost_session_of(c), rc, story);
+}
+
 static int op_serve_as(struct gost_conn *c, const char *kind)
 {
     struct gost_session *s = gost_session_of(c);
@@ -606,6 +616,8 @@ const struct gost_conn_ops gost__session_ops = {
     .relay = op_relay,
     .is_movable = op_is_movable,
     .relay_far = op_relay_far,
+    .rest = op_rest,
+    .rested = op_rested,
     .relay_packet = op_relay_packet,
     .serve_as = op_serve_as,
     .count = op_count,
