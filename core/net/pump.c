@@ -107,6 +107,13 @@ static enum outcome drain(struct gost_pump *p, struct gost_flow *f)
     return gost_is_want(rc) ? BLOCKED : abandon(p, f, rc);
 }
 
+/* Does the source, which ended, take nothing any more either? A multiplexer without half-close. */
+static bool is_closed(struct gost_stream *source)
+{
+    size_t room;
+    return gost_stream_query(source, GOST_QUERY_ROOM, &room) == 0 && room == SIZE_MAX;
+}
+
 /* The source ended and all its bytes are passed on: tell the destination. */
 static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
 {
@@ -127,6 +134,8 @@ static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
         gost_pump_stop(p, 0); /* the target has said all: only a close can tell the client so */
     else if (rc == GOST_ENOTSUP && !p->flow[1].eof)
         set_linger(p); /* the client has, and its answer may be on the way */
+    else if (rc == 0 && !p->flow[1 - i].eof && is_closed(p->stream[i]))
+        set_linger(p); /* an answer would get nowhere */
     return DONE;
 }
 

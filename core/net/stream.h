@@ -36,7 +36,8 @@ enum gost_query {
     GOST_QUERY_PEER_ADDR,  /**< union gost_sockaddr * */
     GOST_QUERY_TLS,        /**< struct gost_tls_info * (transport/tls.h) */
     GOST_QUERY_ROOM, /**< size_t *: bytes that a write would take now; 0: none until the writer's waker
-                        fires. Only of streams that know, those of a multiplexer */
+                        fires; SIZE_MAX: it would fail. Only of streams that know, those of a
+                        multiplexer */
     GOST_QUERY_CARRIER, /**< int *: descriptor of the socket at the bottom, whatever lies above */
 };
 

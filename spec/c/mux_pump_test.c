@@ -190,6 +190,37 @@ NET_TEST(the_end_of_a_socket_ends_the_stream_and_the_other_socket)
     mux_side_delete(b);
 }
 
+static void check_far_end(const struct gost_mux_options *o, bool lingers)
+{
+    struct gost_stream *one, *two;
+    struct tunnel t;
+    char text[8];
+    mux_tcp_pair(&one, &two);
+    struct mux_side *a = mux_side_new(one, o, true), *b = mux_side_new(two, o, false);
+    struct gost_stream *near = mux_opened(a);
+    NET_UNTIL(b->streams == 1);
+    struct gost_stream *far = mux_taken(b, 0);
+    tunnel_ends(&t);
+    gost_pump_start(&t.pump[1], &t.end[1], &far, NULL, NULL, on_pump_done);
+    pumps_running++;
+    gost_stream_close(near); /* the peer sends FIN; the application behind the pump says nothing */
+    NET_UNTIL(recv(t.app[1], text, 8, MSG_DONTWAIT) == 0);
+    CHECK(t.pump[1].lingering == lingers);
+    gost_stream_close(t.end[0]);
+    close(t.app[0]);
+    close(t.app[1]);
+    NET_UNTIL(pumps_running == 0);
+    mux_side_delete(a);
+    mux_side_delete(b);
+}
+
+NET_TEST(a_stream_that_was_closed_is_not_waited_for_long)
+{
+    check_far_end(&mux_smux1, true);
+    check_far_end(&mux_smux2, true);
+    check_far_end(&mux_yamux, false); /* it has half-close */
+}
+
 /* --- the bench ---------------------------------------------------------------------------- */
 
 /* All applications of one side on one thread, so that waking them costs the loop little. */

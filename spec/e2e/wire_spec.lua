@@ -374,10 +374,8 @@ describe("Servers that speak first, and IPv6 targets", function()
       for _, port in ipairs(front.ports) do
         local c = client.tcp(port)
         assert.matches("%S", c:read(1))
-        c:close()
+        c:reset() -- after an end, smux would wait for more of the answer
       end
-      front:kill "TERM"
-      front:wait(0.05)
       front:stop()
     end)
   end
@@ -492,7 +490,7 @@ describe("A node of GOST is spoken to by the", function()
   teardown(support.cleanup)
 
   ---A client of the service, which has said something.
-  ---@return {read: fun(count: integer): string}
+  ---@return {read: (fun(count: integer): string), close?: fun()}
   local function speak(service, port, first)
     if service:find "^udp" then
       local sock = socket.udp4()
@@ -505,7 +503,10 @@ describe("A node of GOST is spoken to by the", function()
     if first then
       c:send(first)
     end
-    return { read = function(count) return count > 0 and c:read(count) or c:gone() and "" end }
+    return {
+      read = function(count) return count > 0 and c:read(count) or c:gone() and "" end,
+      close = function() c:close() end,
+    }
   end
 
   for _, row in ipairs(ROWS) do
@@ -530,9 +531,12 @@ describe("A node of GOST is spoken to by the", function()
       end
       node:close()
       server:close()
-      gost:kill "TERM"
-      gost:wait(0.05) -- the second one ends what is still open at once
-      gost:stop()
+      if row.reverse or row[2]:find "^udp" then
+        gost:terminate() -- its sessions last for a while
+      else
+        speaker.close()
+        gost:stop()
+      end
     end)
   end
 end)
