@@ -28,7 +28,6 @@ local function parse_url(url)
     host = host, path = path,
     user = user and user:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end) or nil,
     tls = scheme == "https", addr = host:match ":%d+$" and host or host .. ":" .. PORT[scheme],
-    name = host:gsub(":%d+$", ""):gsub("^%[(.*)%]$", "%1"),
   }
 end
 
@@ -133,18 +132,6 @@ end
 ---@field chain? any
 ---@field max_body? integer
 
----The way to an https server: TLS, with its certificate verified, at the end of the caller's chain.
-local function with_tls(target, chain)
-  local objects = require "gost.objects"
-  local hops = {}
-  for i, hop in ipairs(chain and objects.chain(chain).hops or {}) do hops[i] = hop end
-  hops[#hops + 1] = {
-    { name = target.addr, addr = target.addr, connector = "forward",
-      dialer = { type = "tls", tls = { secure = true, serverName = target.name } } },
-  }
-  return objects.chain(hops)
-end
-
 ---Ask a web server. Suspends.
 ---@param options string|gost.HttpRequest
 ---@return gost.HttpResponse? response
@@ -160,9 +147,9 @@ function http.request(options)
   local method = options.method or (options.body and "POST" or "GET")
   local text, wrong = request_text(method, target, options.headers, options.body)
   if not text then error(wrong, 2) end
-  local chain = options.chain
-  if target.tls then chain = with_tls(target, chain) end
-  local stream, why, code = require("gost").dial(target.addr, { chain = chain, timeout = left() })
+  local stream, why, code = require("gost").dial(target.addr, {
+    chain = options.chain, timeout = left(), tls = target.tls or nil,
+  })
   if not stream then return nil, why, code end
   local ok, response
   ok, why, code = stream:write(text, left())

@@ -100,12 +100,12 @@ describe("-C", function()
     support.check { "mkdir", directory }
     local result = support.gost_run { "-t", "-C", directory }
     assert.equal(1, result.status)
-    assert.equal(directory .. ": no .yml, .yaml or .json file in this directory\n", result.stderr)
+    assert.equal(directory .. ": no .yml, .yaml or .json file in this directory\n1 mistake\n", result.stderr)
   end)
 
   it("reads standard input only once, and keeps what it said over a reload", function()
     local result = support.gost_run { "-t", "-C", "-", "-C", "-", input = service "a" }
-    assert.equal("-C -: standard input can be read only once\n", result.stderr)
+    assert.equal("-C -: standard input can be read only once\n1 mistake\n", result.stderr)
     local path = files.with("more.yml", service "b")
     local gost = support.gost { "--workers", "1", "-C", "-", "-C", path,
       stdin = files.with("a.yml", service "a"), listeners = 2 }
@@ -138,7 +138,7 @@ describe("-C http://", function()
     server:wait_log "with Basic dXNlcjpzM2NydA==" -- user:s3crt
     local result = support.gost_run { "-t", "-C", url .. "none?token=s3crt" }
     assert.equal(1, result.status)
-    assert.matches("^fetch config from http://127%.0%.0%.1:%d+/none%?token=%*%*%*: 404 File not found\n$",
+    assert.matches("^fetch config from http://127%.0%.0%.1:%d+/none%?token=%*%*%*: 404 File not found\n1 mistake\n$",
       result.stderr)
   end)
 
