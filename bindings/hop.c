@@ -105,8 +105,6 @@ static int l_hop(lua_State *L)
     enum gost_strategy kind = GOST_STRATEGY_ROUND;
     if (strategy && !gost_strategy_parse(strategy, &kind))
         return luaL_error(L, "hop %s: unknown strategy \"%s\"", h->name, strategy);
-    if (kind == GOST_STRATEGY_PARALLEL)
-        return luaL_error(L, "hop %s: strategy \"%s\" is not implemented yet", h->name, strategy);
     const char *scope = gostL_field_string(L, 1, "scope");
     if ((rc = gost_hop_set_strategy(h, kind, gostL_field_int(L, 1, "max_latency_ms", 0),
                                     scope ? scope : "")) != 0)

@@ -205,12 +205,32 @@ static int choose(struct gost_hop *h, struct gost_conn *conn, const struct gost_
     return 0;
 }
 
-int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
-                  struct gost_node **out)
+/* Those that are to be tried side by side: one, unless the strategy says parallel. */
+static int choose_some(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                       struct choice *c, struct gost_node **out, size_t max, size_t *count)
+{
+    size_t index = 0, *all = NULL, n = 1;
+    bool scripted = h->select || (conn && gost_session_of(conn)->service->hooks.select);
+    int rc = 0;
+    if (max > 1 && h->selector.strategy == GOST_STRATEGY_PARALLEL && !scripted) {
+        all = calloc(c->count, sizeof(*all));
+        if (!all)
+            return gost_fail_code(GOST_ENOMEM);
+        n = gost_select_all(&h->selector, c->candidate, c->count, all);
+    } else {
+        rc = choose(h, conn, r, c, &index);
+    }
+    for (*count = 0; rc == 0 && *count < n && *count < max; (*count)++)
+        out[*count] = gost_node_ref(c->node[all ? all[*count] : index]);
+    free(all);
+    return rc;
+}
+
+int gost_hop_pick_some(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                       struct gost_node **out, size_t max, size_t *count)
 {
     struct choice c = {0};
-    size_t index = 0;
-    *out = NULL;
+    *count = 0;
     if (h->bypass_count > 0) {
         int skip = gost_bypasses_contain(h->bypass, h->bypass_count, gost_network_name(r->network),
                                          &r->addr, NULL);
@@ -224,11 +244,17 @@ int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_
                        : h->count ? "no node fits the request"
                                   : "it has no nodes");
     if (rc == 0)
-        rc = choose(h, conn, r, &c, &index);
-    if (rc == 0)
-        *out = gost_node_ref(c.node[index]);
+        rc = choose_some(h, conn, r, &c, out, max, count);
     choice_free(&c);
     return rc;
+}
+
+int gost_hop_pick(struct gost_hop *h, struct gost_conn *conn, const struct gost_request *r,
+                  struct gost_node **out)
+{
+    size_t count;
+    *out = NULL;
+    return gost_hop_pick_some(h, conn, r, out, 1, &count);
 }
 
 int gost_chain_new(const char *name, struct gost_chain **out)

@@ -67,6 +67,15 @@ int gost_hop_set_nodes(struct gost_hop *h, struct gost_node *const *nodes, size_
 int gost_hop_pick(struct gost_hop *h, struct gost_conn *c, const struct gost_request *r,
                   struct gost_node **out);
 
+/**
+ * Choose the nodes that are to be tried side by side: several where the strategy is parallel, else one.
+ * @param[out] out    with references for the caller; room for `max`
+ * @param[out] count  how many; 0 when the hop's bypass says to skip it
+ * @return as gost_hop_pick
+ */
+int gost_hop_pick_some(struct gost_hop *h, struct gost_conn *c, const struct gost_request *r,
+                       struct gost_node **out, size_t max, size_t *count);
+
 struct gost_chain {
     uint32_t refs;
     char *name;

@@ -7,16 +7,24 @@
 #include "core/codec/proxy_header.h"
 #include "core/net/io.h"
 #include "core/net/udp.h"
+#include "core/route/race.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { HOPS_MAX = 32 };
 
+/* Nodes of one hop that are tried side by side. */
+struct rivals {
+    size_t count;
+    struct gost_node *node[GOST_RACE_MAX]; /* with references */
+};
+
 /* The nodes chosen for one attempt, and the carrier that leads to each. */
 struct way {
     struct gost_node *node[HOPS_MAX]; /* with references */
     struct gost_hop *hop[HOPS_MAX];   /* borrowed from the chain */
+    struct rivals *rivals[HOPS_MAX];  /* of whom one becomes the node; NULL: the node is certain */
     size_t count;
     const struct gost_request *request;
     struct gost_conn *conn; /* whose way it is, or NULL */
@@ -178,11 +186,11 @@ static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out
     struct gost_node *n = w->node[leg->index];
     if (leg->index == 0)
         return gost__node_connect(n, deadline, out);
-    struct gost_node *before = w->node[leg->index - 1];
     struct gost_request to_node = {.network = n->network, .addr = n->addr};
     int rc = node_open(w, leg->index - 1, deadline, out);
     if (rc != 0)
         return rc;
+    struct gost_node *before = w->node[leg->index - 1];
     rc = before->connector->kind->connect(before->connector, out, &to_node, deadline);
     if (rc != 0) {
         gost_stream_close(*out);
@@ -191,8 +199,8 @@ static int raw_open(struct leg *leg, uint64_t deadline, struct gost_stream **out
     return rc;
 }
 
-/* Open a stream that speaks to node `index`, its dialer's handshakes done. */
-static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out)
+/* Open a stream that speaks to node `index` as it is, its dialer's handshakes done. */
+static int certain_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out)
 {
     struct gost_node *n = w->node[index];
     struct leg leg = {.base = {.open = leg_open, .host = n->addr.host}, .way = w, .index = index};
@@ -208,6 +216,62 @@ static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost
         (index == 0 || gost_failmark_count(w->node[index - 1]->mark) == fails))
         node_failed(w, index);
     return gost_fail_at(rc, "dial %s (%s)", n->name, gost_addr_format(&n->addr, text));
+}
+
+static void set_node(struct way *w, size_t index, struct gost_node *n)
+{
+    struct gost_node *old = w->node[index];
+    w->node[index] = gost_node_ref(n);
+    gost_node_unref(old);
+}
+
+/* A race for node `index`. Each rival has a copy of the way: races on the way to it end as they like. */
+struct heat {
+    struct way *way;
+    size_t index;
+    struct way *copy[GOST_RACE_MAX];
+};
+
+static int rival_open(void *arg, size_t number, uint64_t deadline, struct gost_stream **out)
+{
+    struct heat *h = arg;
+    struct way *w = malloc(sizeof(*w));
+    if (!w)
+        return gost_fail_code(GOST_ENOMEM);
+    *w = *h->way;
+    w->blamed = false;
+    for (size_t i = 0; i < w->count; i++)
+        gost_node_ref(w->node[i]);
+    h->copy[number] = w;
+    set_node(w, h->index, h->way->rivals[h->index]->node[number]);
+    return certain_open(w, h->index, deadline, out);
+}
+
+static int race_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out)
+{
+    struct heat *h = calloc(1, sizeof(*h));
+    size_t winner;
+    if (!h)
+        return gost_fail_code(GOST_ENOMEM);
+    h->way = w;
+    h->index = index;
+    int rc = gost__race(w->rivals[index]->count, rival_open, h, deadline, out, &winner);
+    for (size_t i = 0; rc == 0 && i <= index; i++)
+        set_node(w, i, h->copy[winner]->node[i]);
+    for (size_t i = 0; i < GOST_RACE_MAX; i++) {
+        struct way *copy = h->copy[i];
+        w->blamed |= rc != 0 && copy && copy->blamed;
+        for (size_t k = 0; copy && k < copy->count; k++)
+            gost_node_unref(copy->node[k]);
+        free(copy);
+    }
+    free(h);
+    return rc;
+}
+
+static int node_open(struct way *w, size_t index, uint64_t deadline, struct gost_stream **out)
+{
+    return (w->rivals[index] ? race_open : certain_open)(w, index, deadline, out);
 }
 
 /* The way for datagrams beside the stream to node `index`. */
@@ -259,30 +323,54 @@ static int ask_packet(struct way *w, size_t index, const struct gost_request *re
     return c->kind->connect_packet(c, io, request, &leg.base, deadline, out);
 }
 
+/* The node, or the rivals, of one hop. @param[out] any  not when the hop's bypass matches */
+static int hop_choose(struct way *w, struct gost_hop *hop, struct gost_conn *c, bool *any)
+{
+    struct rivals *r = calloc(1, sizeof(*r));
+    if (!r)
+        return gost_fail_code(GOST_ENOMEM);
+    int rc = gost_hop_pick_some(hop, c, w->request, r->node, GOST_RACE_MAX, &r->count);
+    *any = rc == 0 && r->count > 0;
+    if (*any) {
+        w->hop[w->count] = hop;
+        w->node[w->count] = r->node[0];
+    }
+    if (r->count > 1) {
+        gost_node_ref(r->node[0]);
+        w->rivals[w->count] = r;
+    } else {
+        free(r);
+    }
+    w->count += *any;
+    return rc;
+}
+
 /* Choose a node of each hop; a hop whose bypass matches ends the way there. */
 static int way_choose(struct way *w, struct gost_chain *chain, struct gost_conn *c)
 {
     if (chain->count == 0)
         return gost_fail(GOST_ENONODE, "chain %s has no hops", chain->name);
     for (size_t i = 0; i < chain->count; i++) {
-        struct gost_node *n;
+        bool any = false;
         if (i >= HOPS_MAX)
             return gost_fail(GOST_ECONFIG, "chain %s has more than %d hops", chain->name, HOPS_MAX);
-        int rc = gost_hop_pick(chain->hop[i], c, w->request, &n);
+        int rc = hop_choose(w, chain->hop[i], c, &any);
         if (rc != 0)
             return gost_fail_at(rc, "chain %s", chain->name);
-        if (!n)
+        if (!any)
             return 0;
-        w->hop[w->count] = chain->hop[i];
-        w->node[w->count++] = n;
     }
     return 0;
 }
 
 static void way_free(struct way *w)
 {
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = 0; i < w->count; i++) {
         gost_node_unref(w->node[i]);
+        for (size_t k = 0; w->rivals[i] && k < w->rivals[i]->count; k++)
+            gost_node_unref(w->rivals[i]->node[k]);
+        free(w->rivals[i]);
+    }
 }
 
 /* "node-0@1.2.3.4:80 > node-1@…", for logs. */
@@ -317,7 +405,6 @@ static int check_named(const struct way *w)
 static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
 {
     size_t last = w->count - 1;
-    struct gost_node *n = w->node[last];
     struct gost_stream *io = NULL;
     char text[GOST_HOSTPORT_MAX], node[GOST_HOSTPORT_MAX];
     int rc = check_named(w);
@@ -325,6 +412,7 @@ static int way_dial(struct way *w, uint64_t deadline, const struct end *to)
         rc = node_open(w, last, deadline, &io);
     if (rc != 0)
         return rc;
+    struct gost_node *n = w->node[last];
     rc = to->packet ? ask_packet(w, last, w->request, &io, deadline, to->packet)
                     : n->connector->kind->connect(n->connector, &io, w->request, deadline);
     if (rc == 0) {
@@ -383,6 +471,8 @@ static int chain_try(struct gost_chain *chain, struct gost_conn *c,
         free(*route);
         *route = way_text(w);
         rc = way_dial(w, deadline, to);
+        free(*route); /* races are decided only now */
+        *route = way_text(w);
     }
     judge_member(chain, member, rc, w->blamed);
     way_free(w);
@@ -390,17 +480,26 @@ static int chain_try(struct gost_chain *chain, struct gost_conn *c,
     return rc;
 }
 
+static int check_binds(const struct gost_node *n)
+{
+    if (n->connector->kind->bind)
+        return 0;
+    return gost_fail(GOST_ENOTSUP, "%s: its protocol %s cannot listen", n->name,
+                     n->connector->kind->name);
+}
+
 /* Through the chosen nodes to the last, and have it listen. */
 static int way_bind(struct way *w, uint64_t deadline, struct gost_remote **out)
 {
     size_t last = w->count - 1;
-    struct gost_node *n = w->node[last];
     struct gost_stream *io = NULL;
     char text[GOST_HOSTPORT_MAX];
-    if (!n->connector->kind->bind)
-        return gost_fail(GOST_ENOTSUP, "%s: its protocol %s cannot listen", n->name,
-                         n->connector->kind->name);
-    int rc = node_open(w, last, deadline, &io);
+    int rc = check_binds(w->node[last]);
+    if (rc == 0)
+        rc = node_open(w, last, deadline, &io);
+    struct gost_node *n = w->node[last]; /* a race may have made it another one */
+    if (rc == 0 && (rc = check_binds(n)) != 0)
+        gost_stream_close(io);
     if (rc != 0)
         return rc;
     rc = n->connector->kind->bind(n->connector, &io, w->request, deadline, out);

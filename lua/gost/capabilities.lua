@@ -27,7 +27,6 @@ return {
   "hop.plugin",
   "node.network",
   "connector.tls", "dialer.auth",
-  "selector.strategy=parallel",
   "metadata.hop.netns",
   "metadata.node.netns",
 

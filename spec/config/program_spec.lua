@@ -134,8 +134,9 @@ describe("gost-lua", function()
       ":1:41: services[0].listener.tls.secure: is of no use here: it belongs to the TLS of clients" },
     { { "-C", "tls: {organization: x, options: {alpn: [h2]}}\n" },
       ":1:24: tls.options: is of no use here: it belongs to the TLS of a listener or a client" },
-    { { "-C", "hops: [{name: h, selector: {strategy: Parallel}, nodes: [{addr: 'h:1'}]}]\n" },
-      ':1:29: hops[0].selector.strategy: not implemented yet: "parallel"' },
+    { { "-C",
+      "services: [{addr: ':9', handler: tcp, forwarder:\n {selector: {strategy: Parallel}, nodes: [{addr: 'h:1'}]}}]" },
+      ':2:14: services[0].forwarder.selector.strategy: not implemented yet: "parallel" outside of chains' },
   } do
     it("-t " .. case[1][#case[1]]:gsub("\n", ""), function()
       local argv, path = { "-t", table.unpack(case[1]) }, ""

@@ -210,6 +210,59 @@ authers:
   end)
 end)
 
+describe("The strategy parallel", function()
+  local socket = require "socket"
+  local origin, server
+  setup(function()
+    origin = support.origin { "http" }
+    server = support.gost { "-L", "socks5://127.0.0.1:0", "-L", "http://127.0.0.1:0" }
+  end)
+  teardown(support.cleanup)
+
+  ---Two hops: of the first, a node that never answers, one that is not there, and a good one.
+  local function front(first, second)
+    return support.gost_config(([[
+services: [{name: s, addr: "127.0.0.1:0", handler: {type: http, chain: c}}]
+chains:
+- name: c
+  hops:
+  - {name: one, selector: {strategy: parallel}, nodes: [%s]}
+  - {name: two, selector: {strategy: parallel}, nodes: [%s]}
+]]):format(first, second), { ext = "yml" })
+  end
+
+  it("takes the node that is there first, and leaves nobody waiting", function()
+    local silent = assert(socket.bind("127.0.0.1", 0)) -- connects, and never shakes hands
+    local gone = support.free_port()
+    local function node(name, port, connector, dialer)
+      return ('{name: %s, addr: "127.0.0.1:%d", connector: {type: %s}, dialer: {type: %s}}'):format(name, port,
+        connector, dialer or "tcp")
+    end
+    local _, port = silent:getsockname()
+    local gost = front(
+      table.concat({ node("silent", port, "http", "tls"), node("gone", gone, "http"),
+        node("good", server.ports[1], "socks5") }, ", "),
+      table.concat({ node("lost", gone, "socks5"), node("well", server.ports[2], "http") }, ", "))
+    local before
+    for i = 1, 5 do
+      assert.equal("hello\n", get(gost, origin:url "/hello", "http").body)
+      if i == 1 then before = gost:fds() end
+    end
+    support.eventually(function() return gost:fds() <= before end, 5)
+    gost:wait_log "node gone is set aside"
+    assert.not_matches("node silent is set aside", gost:output())
+    silent:close()
+  end)
+
+  it("tells why when none is there", function()
+    local gone = support.free_port()
+    local gost = front(('{addr: "127.0.0.1:%d"}, {addr: "127.0.0.1:%d"}'):format(gone, gone),
+      ('{addr: "127.0.0.1:%d"}'):format(gone))
+    assert.matches("503", get(gost, origin:url "/hello", "http").stderr)
+    gost:wait_log "dial node%-%d %(127.0.0.1:%d+%): connect 127.0.0.1:%d+: connection refused"
+  end)
+end)
+
 describe("A node's credentials", function()
   teardown(support.cleanup)
 

@@ -262,6 +262,24 @@ local function check_forwarder(c, service, path)
   end
 end
 
+---Only nodes of chains are tried side by side.
+local function refuse_parallel(c, selector, path)
+  if selector and selector.strategy == "parallel" then
+    c.found:at(selector, "strategy", "missing", path .. ".strategy",
+      'not implemented yet: "parallel" outside of chains')
+  end
+end
+
+function objects.chainGroup(c, group, path) refuse_parallel(c, group.selector, path .. ".selector") end
+objects.hopGroup = objects.chainGroup
+
+function objects.forwarder(c, forwarder, path)
+  refuse_parallel(c, forwarder.selector, path .. ".selector")
+  local name = forwarder.hop or forwarder.name
+  local hop = type(name) == "string" and c.names.hops[name]
+  refuse_parallel(c, hop and hop.selector, ("hops %q selector"):format(tostring(name)))
+end
+
 ---Targets that no connection can be made to.
 local function check_targets(c, service, path)
   if not FORWARDERS[(service.handler or {}).type or ""] then return end
