@@ -34,6 +34,13 @@ local KEPT = 5000
 ---@param path string
 ---@param message string
 function Problems:add(level, path, message, name, line, column)
+  -- one word of a command line may stand in several places: in each service of a range, in handler and listener
+  if name and name:match "^%-[LF] " then
+    self.words = self.words or {}
+    local word = table.concat({ level, name, path:match "[^.]*$", message }, "\0")
+    if self.words[word] then return end
+    self.words[word] = true
+  end
   local counts = self.counts or {}
   self.counts, counts[level] = counts, (counts[level] or 0) + 1
   if counts[level] > KEPT then return end

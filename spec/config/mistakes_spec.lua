@@ -253,6 +253,10 @@ local COMMANDS = {
   { "-L", "http://u:a/b@:8080", shown = "http://u:***@:8080",
     '"u:a": "a" is not a port (a number up to 65535, or a range such as 8000-8010); in a user or a password "/" is '
       .. 'written %2F, "?" %3F, "#" %23' },
+  { "-L", "http://:1?hosts=a.test:1.1.1.1,b.test", 'hosts: "b.test" maps nothing, expected name:address' },
+  { "-L", "http://:1-3?readTimeout=x", -- once, though there are three services
+    'services[0].handler.metadata.readTimeout: "x" is not a duration, write for example "30s" or "1m30s"' },
+  { "-L", "ws://:1?backlog=x", 'services[0].listener.metadata.backlog: expected a whole number, not "x"' },
   { "-L", "nosuch://:1", 'unknown scheme "nosuch"' },
   { "-L", "htp://:1", 'unknown scheme "htp", did you mean "http"?' },
   { "-L", "socks5h://:1", 'unknown scheme "socks5h", did you mean "socks5"?' },

@@ -44,7 +44,7 @@ local function place(u, connector, dialer)
 end
 
 ---Keys that become objects of their own, referenced by the hop.
-local function consume(hop, q, make)
+local function consume(hop, q, make, warn)
   local bypass, resolver, hosts = q:take "bypass", q:take "resolver", q:take "hosts"
   if bypass then
     hop.bypass = make("bypasses", "bypass", function(name) return query.matchers(name, bypass) end)
@@ -53,7 +53,7 @@ local function consume(hop, q, make)
     hop.resolver = make("resolvers", "resolver", function(name) return query.resolver(name, resolver) end)
   end
   if hosts then
-    hop.hosts = make("hosts", "hosts", function(name) return query.mappings(name, hosts) end)
+    hop.hosts = make("hosts", "hosts", function(name) return query.mappings(name, hosts, warn) end)
   end
 end
 
@@ -115,7 +115,7 @@ function node.parse(text, names, say)
   local left
   made.tls, left = take_tls(q, say)
   local hop = { name = names:next "hop", selector = q:take_selector(), nodes = {} }
-  consume(hop, q, make)
+  consume(hop, q, make, say.warn)
   local socket = {
     interface = q:take "interface",
     so_mark = q:take_count "so_mark",

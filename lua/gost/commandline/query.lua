@@ -101,13 +101,16 @@ function query.matchers(name, text)
   return { name = name, whitelist = rest and true or nil, matchers = query.items(rest or text) }
 end
 
----"name:ip,name:ip" as mappings. Items without a colon say nothing, as in GOST.
-function query.mappings(name, text)
+---"name:ip,name:ip" as mappings. Items without a colon say nothing, and are told.
+---@param warn fun(message: string)
+function query.mappings(name, text, warn)
   local list = {}
   for _, item in ipairs(query.items(text)) do
     local host, ip = item:match "^([^:]*):(.*)$"
     if host then
       list[#list + 1] = { ip = ip:match "^%[(.*)%]$" or ip, hostname = host }
+    else
+      warn(("hosts: %q maps nothing, expected name:address"):format(item))
     end
   end
   return { name = name, mappings = list }

@@ -54,7 +54,7 @@ end
 ---@param s table        the service
 ---@param meta table     the handler's metadata, which loses them
 ---@param make fun(list: string, prefix: string, fill: fun(name: string): table): string
-local function consume(s, meta, make, fail)
+local function consume(s, meta, make, fail, warn)
   local function take(wanted)
     for key, value in pairs(meta) do
       if key:lower() == wanted then
@@ -89,7 +89,7 @@ local function consume(s, meta, make, fail)
   end
   local hosts = take "hosts"
   if hosts then
-    s.hosts = make("hosts", "hosts", function(name) return query.mappings(name, hosts) end)
+    s.hosts = make("hosts", "hosts", function(name) return query.mappings(name, hosts, warn) end)
   end
   local in_, out = take "limiter.in", take "limiter.out"
   local conn_in, conn_out = take "limiter.conn.in", take "limiter.conn.out"
@@ -195,7 +195,7 @@ function service.parse(text, names, say)
   local handler_meta = query.join(parts.handler, rest)
   local s = { handler = { type = handler }, listener = { type = listener, tls = tls } }
   s[for_ssh and "listener" or "handler"].auth = auth
-  consume(s, handler_meta, make, say.error)
+  consume(s, handler_meta, make, say.error, say.warn)
   query.check_keys(service.unconsumed(rest), service.unconsumed_parts(parts), {
     service = components.fixed_index "service",
     handler = components.index("handler", handler) or false,
