@@ -122,8 +122,9 @@ static int carry(struct gost_publication *p, struct gost_stream **visitor,
     int rc = gost_mux_open(p->mux, &s);
     if (rc != 0)
         return rc;
-    size_t n = p->announcement->encode(bytes, sizeof(bytes), peer);
-    ssize_t put = n > 0 ? gost_stream_write(s, bytes, n) : GOST_EPROTO;
+    bool announces = p->announcement->encode != NULL;
+    size_t n = announces ? p->announcement->encode(bytes, sizeof(bytes), peer) : 0;
+    ssize_t put = n > 0 ? gost_stream_write(s, bytes, n) : announces ? GOST_EPROTO : 0;
     struct visit *v = put == (ssize_t)n ? calloc(1, sizeof(*v)) : NULL;
     if (!v) { /* a session whose buffers are full has too many visitors already */
         gost_stream_close(s);

@@ -22,7 +22,7 @@ struct gost_announcement {
      * @return 0 or a negative code with diag
      */
     int (*receive)(struct gost_stream *s, union gost_sockaddr *peer, uint64_t deadline);
-    /** Write it. @return bytes, 0 when they do not fit */
+    /** Write it; NULL: visitors come without. @return bytes, 0 when they do not fit */
     size_t (*encode)(uint8_t *buf, size_t cap, const union gost_sockaddr *peer);
 };
 

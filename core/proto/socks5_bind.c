@@ -41,6 +41,9 @@ static const struct gost_announcement announcement = {
     .encode = encode_peer,
 };
 
+/* Clients of GOST 2 do not want to hear who it is. */
+static const struct gost_announcement silence = {.receive = receive_peer};
+
 int gost__socks5_remote(struct gost_stream **io, const struct gost_addr *where,
                         const struct gost_mux_options *mux, struct gost_remote **out)
 {
@@ -94,11 +97,12 @@ static int begin(struct gost_conn *c, const struct gost_addr *at, const char *pu
 }
 
 int gost__socks5_serve_mux_bind(struct gost_conn *c, const struct gost_addr *at,
-                                const char *public_addr, const struct gost_mux_options *mux)
+                                const char *public_addr, const struct gost_mux_options *mux,
+                                bool silent)
 {
     struct gost_publication *p;
     int rc = begin(c, at, public_addr, &p);
-    return rc == 0 ? gost__publish(c, p, mux, &announcement) : rc;
+    return rc == 0 ? gost__publish(c, p, mux, silent ? &silence : &announcement) : rc;
 }
 
 int gost__socks5_serve_bind(struct gost_conn *c, const struct gost_addr *at, const char *public_addr)

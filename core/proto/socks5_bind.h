@@ -14,9 +14,11 @@ int gost__socks5_remote(struct gost_stream **io, const struct gost_addr *where,
 /**
  * Serve a BIND: listen, answer, and carry visitors until the client leaves; suspends.
  * @param public_addr  the host to tell the client; NULL: the address that it reached us at
+ * @param silent       streams begin with the visitor's bytes, as GOST 2 has it, not with a reply
  */
 int gost__socks5_serve_mux_bind(struct gost_conn *c, const struct gost_addr *at,
-                                const char *public_addr, const struct gost_mux_options *mux);
+                                const char *public_addr, const struct gost_mux_options *mux,
+                                bool silent);
 
 /** The same for one visitor. */
 int gost__socks5_serve_bind(struct gost_conn *c, const struct gost_addr *at,

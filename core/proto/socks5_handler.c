@@ -17,6 +17,7 @@ struct socks5_settings {
     struct gost_handshake_settings handshake;
     bool notls;
     bool bind;
+    bool comp;
     char *public_addr;
     struct gost__udp_settings udp;
     struct gost_mux_options mux;
@@ -32,6 +33,11 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct socks5_settings, bind),
      .help = "let clients listen on this host (BIND)"},
+    {.key = "comp",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct socks5_settings, comp),
+     .help = "for clients of GOST 2 that listen: do not tell them who visits (clients of GOST 3 "
+             "need to be told)"},
     {.key = "socks.publicAddr",
      .aliases = "publicAddr",
      .type = GOST_OPT_STRING,
@@ -168,7 +174,7 @@ static int serve_bind(struct gost_handler *h, struct gost_conn *c,
     }
     if (request->command == GOST_SOCKS5_BIND)
         return gost__socks5_serve_bind(c, &request->addr, s->public_addr);
-    return gost__socks5_serve_mux_bind(c, &request->addr, s->public_addr, &s->mux);
+    return gost__socks5_serve_mux_bind(c, &request->addr, s->public_addr, &s->mux, s->comp);
 }
 
 static int init(struct gost_handler *h)

@@ -18,6 +18,7 @@ struct tunnel_settings {
     int64_t timeout;
     char *id;
     int64_t weight;
+    char *record_mode;
     struct gost_mux_options mux;
 };
 
@@ -38,12 +39,18 @@ static const struct gost_option options[] = {
      .max = 255,
      .help =
          "share of the visitors where several clients carry a tunnel; 255: all, while it lives"},
+    {.key = "record.mode",
+     .type = GOST_OPT_STRING,
+     .offset = offsetof(struct tunnel_settings, record_mode),
+     .help = "passed on to the tunnel's server in its requests, for the recorders of a GOST there"},
     GOST_TUNNEL_MUX_OPTIONS(struct tunnel_settings, mux),
     GOST_OPTION_END,
 };
 
 struct tunnel_state {
     uint8_t id[GOST_UUID_BYTES];
+    uint8_t meta[4 + 255 + 255]; /* what goes along with every request */
+    size_t meta_len;
 };
 
 static int add_credentials(struct gost_connector *c, struct gost_relay *m)
@@ -101,6 +108,7 @@ static struct gost_relay *new_request(struct gost_connector *c, struct gost_stre
     gost_relay_add_addr(m, &to);
     m->has_id = true;
     memcpy(m->id.uuid, state->id, GOST_UUID_BYTES);
+    m->meta = (struct gost_slice){(const char *)state->meta, state->meta_len};
     m->id.weight = code == GOST_RELAY_BIND ? (uint8_t)s->weight : 0;
     if (add_credentials(c, m) == 0)
         return m;
@@ -197,6 +205,12 @@ static int init(struct gost_connector *c)
         gost_uuid_random(state->id);
     else if (!gost_uuid_parse(s->id, strlen(s->id), state->id) || gost_uuid_is_nil(state->id))
         return gost_fail(GOST_ECONFIG, "tunnel.id: \"%s\" is no UUID", s->id);
+    if (s->record_mode && s->record_mode[0]) {
+        state->meta_len = gost_relay_put_meta(state->meta, sizeof(state->meta), 0,
+                                              gost_slice("record.mode"), gost_slice(s->record_mode));
+        if (state->meta_len == 0)
+            return gost_fail(GOST_ECONFIG, "record.mode: over 255 bytes");
+    }
     return gost_mux_options_check(&s->mux);
 }
 

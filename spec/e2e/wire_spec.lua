@@ -47,6 +47,7 @@ describe("A peer of GOST at the", function()
     { "socks5 with users", "socks5://u:p@127.0.0.1:0" },
     { "socks5 without TLS", "socks5://u:p@127.0.0.1:0?notls=true" },
     { "socks5 with all", "socks5://127.0.0.1:0?notls=true&udp=true&bind=true" },
+    { "socks5 for GOST 2", "socks5://127.0.0.1:0?notls=true&bind=true&comp=true" },
     { "socks5 with a bypass", "socks5://127.0.0.1:0?bypass=127.0.0.1" },
     { "socks4", "socks4://127.0.0.1:0" },
     { "socks4 with users", "socks4://u@127.0.0.1:0" },
@@ -110,6 +111,7 @@ describe("A peer of GOST at the", function()
       { "a multiplexed one", "05 01 00", "05 00", "05 f2 00 ECHO", "05 01 00" .. REFUSED, ends = true },
       { "datagrams at a port that is taken", "05 01 00", "05 00", "05 f3 00 ECHO", "05 01 00" .. REFUSED, ends = true },
     },
+    ["socks5 for GOST 2"] = {},
     ["socks5 with a bypass"] = {
       { "a denied target", "05 01 00", "05 00", "05 01 00 ECHO", "05 02 00" .. REFUSED, ends = true },
     },
@@ -280,6 +282,13 @@ describe("A peer of GOST at the", function()
     c:send(hex.bytes "05 f2 00 01 7f000001 0000")
     visit(c, "05 00 00 01 7f000001", "", "01 00 0000 03000000 " ..
       "01 02 0a00 03000000 05 00 00 VISITOR 01 02 0700 03000000 'visitor'")
+  end)
+
+  it("socks5 handler: BIND for a multiplexer of GOST 2, and a visitor", function()
+    local c = client.tcp(port_of["socks5 for GOST 2"])
+    c:send(hex.bytes "05 01 00"):read(2)
+    c:send(hex.bytes "05 f2 00 01 7f000001 0000")
+    visit(c, "05 00 00 01 7f000001", "", "01 00 0000 03000000 01 02 0700 03000000 'visitor'")
   end)
 
   it("relay handler: BIND for datagrams, and a visitor", function()
@@ -478,6 +487,10 @@ describe("A node of GOST is spoken to by the", function()
       " 02 00 0000 03000000 02 02 1b00 03000000 01 00 0017 02 0007 01 7f000001 d102 02 000a 03 06 'a.test' 0050" ..
       " 02 02 0400 03000000 'visi'",
       "02 04 0800 03000000 ........ 00001000 02 02 0400 03000000 'visi'" },
+    { "rtcp over a tunnel, with all that can be said", "rtcp://:80/ECHO",
+      "tunnel://u:p@NODE?tunnel.weight=7&record.mode=all&tunnel.id=" .. ID, reverse = true,
+      "01 02 0049 01 0004 01 'u' 01 'p' 02 0007 01 7f000001 .... 02 0007 01 00000000 0050" ..
+      " 03 0014 000102030405060708090a0b0c0d0e0f 000000 07 05 0014 0001 000b 'record.mode' 0003 'all'" },
     { "rudp over a tunnel", "rudp://:0/ECHO", "tunnel://NODE?tunnel.id=" .. ID, reverse = true,
       "01 82 0030 04 0002 0001 02 0007 01 7f000001 .... 02 0007 01 00000000 0000" .. ID_FEATURE,
       "01 00 002e 02 0014 03 10 '1a03f12fda586aff' 0000" .. ID_FEATURE },
