@@ -33,13 +33,19 @@ void gostL_take_bypasses(lua_State *L, int index, struct gost_bypass ***list, si
     *count = l.count;
 }
 
-void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface)
+void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface,
+                       char **netns)
 {
     const char *name = gostL_field_string(L, index, "interface");
     o->mark = (int)gostL_field_int(L, index, "mark", 0);
     if (name && *name) {
         *interface = strdup(name);
         o->interface = *interface;
+    }
+    name = gostL_field_string(L, index, "netns");
+    if (name && *name) {
+        *netns = strdup(name);
+        o->netns = *netns;
     }
 }
 
@@ -149,7 +155,7 @@ static void take_fields(lua_State *L, struct gost_node *n)
     else if (network && strncmp(network, "udp", 3) == 0)
         n->network = GOST_UDP;
     n->network_set = network && *network;
-    gostL_take_socket(L, 1, &n->socket, &n->interface);
+    gostL_take_socket(L, 1, &n->socket, &n->interface, &n->netns);
     gostL_take_bypasses(L, 1, &n->bypass, &n->bypass_count);
     lua_getfield(L, 1, "hosts");
     struct gost_hosts *hosts = gostL_test(L, -1, GOSTL_HOSTS);

@@ -13,8 +13,9 @@ struct gostL_budget;
 /** Append the bypasses of the list in field "bypasses" of the table at `index`, with references. */
 void gostL_take_bypasses(lua_State *L, int index, struct gost_bypass ***list, size_t *count);
 
-/** Socket options of a table: interface, mark. `*interface` becomes owned memory. */
-void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface);
+/** Socket options of a table: interface, mark, netns. `*interface` and `*netns` become owned memory. */
+void gostL_take_socket(lua_State *L, int index, struct gost_socket_options *o, char **interface,
+                       char **netns);
 
 /** Build the hooks from the table in field "on" (or nil) of the table at `index`. */
 void gostL_take_hooks(lua_State *L, int index, struct gost_hooks *hooks);

@@ -209,7 +209,7 @@ static void take_router(lua_State *L, struct gost_router *r)
     lua_pop(L, 3);
     r->retries = (int)gostL_field_int(L, 1, "retries", 0);
     r->timeout = gostL_field_int(L, 1, "dial_timeout_ms", 0);
-    gostL_take_socket(L, 1, &r->socket, &r->interface);
+    gostL_take_socket(L, 1, &r->socket, &r->interface, &r->netns);
 }
 
 /* Push a field that must be a table; an empty one when it is nil. @return its index */
@@ -243,6 +243,9 @@ static int build(lua_State *L, const char *name, struct gost_service **out)
     }
     const char *way = gostL_field_string(L, 1, "listener_way");
     listener->way = way ? strdup(way) : NULL;
+    const char *netns = gostL_field_string(L, 1, "listener_netns");
+    listener->netns = netns && *netns ? strdup(netns) : NULL;
+    listener->socket.netns = listener->netns;
     listener->proxy_protocol = gostL_field_int(L, 1, "proxy_protocol", 0) > 0;
     listener->socket.claim = !listener->socket.reuseport && gostL_field_bool(L, 1, "claim", false);
     listener->socket.reuseport =

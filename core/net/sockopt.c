@@ -3,6 +3,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/net/netns.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -112,7 +113,7 @@ int gost__sockopt_interface(int fd, int family, const char *list)
     return rc;
 }
 
-int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_options *o)
+static int dial_socket(const union gost_sockaddr *to, const struct gost_socket_options *o)
 {
     int family = to->sa.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -129,6 +130,17 @@ int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_o
     if (rc == 0)
         return fd;
     close(fd);
+    return rc;
+}
+
+int gost__sockopt_dial(const union gost_sockaddr *to, const struct gost_socket_options *o)
+{
+    struct gost__netns ns;
+    int rc = gost__netns_enter(&ns, o ? o->netns : NULL);
+    if (rc != 0)
+        return rc;
+    rc = dial_socket(to, o);
+    gost__netns_leave(&ns);
     return rc;
 }
 
@@ -169,7 +181,7 @@ static int listening_socket(int family, const struct gost_socket_options *o)
     return socket(family, type, 0);
 }
 
-int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,
+static int listen_socket(const union gost_sockaddr *addr, const struct gost_socket_options *o,
                          int backlog)
 {
     char text[GOST_HOSTPORT_MAX];
@@ -201,4 +213,16 @@ int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_sock
     rc = -errno;
     close(fd);
     return gost_fail(rc, "listen on %s: %s", gost_sockaddr_format(addr, text), gost_strerror(rc));
+}
+
+int gost__sockopt_listen(const union gost_sockaddr *addr, const struct gost_socket_options *o,
+                         int backlog)
+{
+    struct gost__netns ns;
+    int rc = gost__netns_enter(&ns, o ? o->netns : NULL);
+    if (rc != 0)
+        return rc;
+    rc = listen_socket(addr, o, backlog);
+    gost__netns_leave(&ns);
+    return rc;
 }

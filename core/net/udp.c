@@ -142,9 +142,9 @@ int gost_udp_open(const union gost_sockaddr *local, const struct gost_socket_opt
 }
 
 int gost_udp_impersonate(const union gost_sockaddr *from, const union gost_sockaddr *to,
-                         struct gost_packet **result)
+                         const char *netns, struct gost_packet **result)
 {
-    const struct gost_socket_options options = {.transparent = true};
+    const struct gost_socket_options options = {.transparent = true, .netns = netns};
     char text[GOST_HOSTPORT_MAX];
     int on = 1;
     int fd = gost__udp_socket(from, false, true, &options);

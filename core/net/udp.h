@@ -30,9 +30,10 @@ int gost_udp_open(const union gost_sockaddr *local, const struct gost_socket_opt
  * A connected socket that speaks for somebody else: bound to `from`, which need not be an address of
  * this host (IP_TRANSPARENT, which needs CAP_NET_ADMIN), and connected to `to`.
  * @param from, to  of one family, not IPv4 mapped into IPv6
+ * @param netns     where; or NULL
  */
 int gost_udp_impersonate(const union gost_sockaddr *from, const union gost_sockaddr *to,
-                         struct gost_packet **out);
+                         const char *netns, struct gost_packet **out);
 
 /**
  * An unconnected pair, for destinations of both families: IPv4 at once, IPv6 with the first

@@ -184,7 +184,7 @@ static struct flow *flow_new(struct gost_udp_flows *u, const struct key *key)
         return NULL;
     int rc = u->allow ? u->allow(u, &key->dest) : 0;
     if (rc == 0)
-        rc = gost_udp_impersonate(&key->dest, &key->peer, &f->socket);
+        rc = gost_udp_impersonate(&key->dest, &key->peer, u->netns, &f->socket);
     if (rc == 0)
         rc = gost_map_set(&u->flows, (const char *)key, sizeof(*key), f, NULL);
     if (rc != 0) {
@@ -353,6 +353,7 @@ int gost_udp_flows_new(const union gost_sockaddr *addr, const struct gost_socket
     }
     u->refs = 1;
     u->limits = *limits;
+    u->netns = options->netns;
     u->listening = true;
     gost_map_create(&u->flows);
     gost_task_create(&u->again, on_again);

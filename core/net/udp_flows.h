@@ -17,6 +17,7 @@ struct gost_udp_flows {
     uint32_t refs; /**< one of the listener, one of each flow, one of a dispatch */
     struct gost_watch watch;
     union gost_sockaddr addr;      /**< where it listens */
+    const char *netns;             /**< of the flows; NULL: none */
     struct gost_udp_limits limits; /**< stateless and may_replace do not count */
     struct gost_map flows;         /**< by sender and destination */
     size_t pending;                /**< flows that nobody reads from yet */

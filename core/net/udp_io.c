@@ -5,6 +5,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/net/netns.h"
 #include "core/net/sockopt.h"
 
 #include <errno.h>
@@ -73,8 +74,8 @@ static int bind_socket(int fd, const union gost_sockaddr *local, bool has_addres
                      gost_strerror(-errno));
 }
 
-int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen,
-                     const struct gost_socket_options *options)
+static int make_socket(const union gost_sockaddr *local, bool bind_it, bool listen,
+                       const struct gost_socket_options *options)
 {
     int family = local->sa.sa_family;
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -86,6 +87,18 @@ int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen
     if (rc == 0)
         return fd;
     close(fd);
+    return rc;
+}
+
+int gost__udp_socket(const union gost_sockaddr *local, bool bind_it, bool listen,
+                     const struct gost_socket_options *options)
+{
+    struct gost__netns ns;
+    int rc = gost__netns_enter(&ns, options ? options->netns : NULL);
+    if (rc != 0)
+        return rc;
+    rc = make_socket(local, bind_it, listen, options);
+    gost__netns_leave(&ns);
     return rc;
 }
 

@@ -64,6 +64,7 @@ void gost_node_unref(struct gost_node *n)
     free(n->filter_protocol);
     free(n->filter_path);
     free(n->interface);
+    free(n->netns);
     free(n->name);
     free(n);
 }

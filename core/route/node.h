@@ -29,6 +29,7 @@ struct gost_node {
     struct gost_dialer *dialer;       /**< owned; NULL for a forwarder's node */
     struct gost_socket_options socket;
     char *interface;             /**< what socket.interface points to */
+    char *netns;                 /**< what socket.netns points to */
     struct gost_failmark *mark;  /**< shared memory */
     int weight;                  /**< >= 1 */
     int proxy_protocol;          /**< version of the PROXY header that it is sent; 0: none */

@@ -556,6 +556,7 @@ void gost_router_destroy(struct gost_router *r)
     gost_hosts_unref(r->hosts);
     gost_resolver_unref(r->resolver);
     free(r->interface);
+    free(r->netns);
     *r = (struct gost_router){0};
 }
 

@@ -29,6 +29,7 @@ struct gost_router {
     int64_t timeout;                /**< milliseconds of one attempt; < 0: none, 0: the default */
     struct gost_socket_options socket; /**< of direct dials */
     char *interface;                   /**< what socket.interface points to */
+    char *netns;                       /**< what socket.netns points to */
 };
 
 void gost_router_destroy(struct gost_router *r);

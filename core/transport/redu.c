@@ -114,6 +114,7 @@ static int redu_inherit(struct gost_listener *l, struct gost_listener *old)
     old->state = NULL;
     old->listening = false;
     u->user = l;
+    u->netns = l->socket.netns;
     u->limits = limits_of(l->settings);
     l->state = u;
     l->addr = u->addr;

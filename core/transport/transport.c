@@ -56,6 +56,7 @@ void gost_listener_delete(struct gost_listener *l)
     gost_options_delete(&l->kind->options, l->settings);
     gost_tls_context_unref(l->tls);
     free(l->way);
+    free(l->netns);
     free(l);
 }
 
@@ -105,6 +106,9 @@ int gost_listener_start(struct gost_listener *l)
 
 int gost_listener_inherit(struct gost_listener *l, struct gost_listener *old)
 {
+    const char *ours = l->netns ? l->netns : "", *theirs = old->netns ? old->netns : "";
+    if (strcmp(ours, theirs) != 0)
+        return GOST_ENOTSUP;
     bool any_port = gost_sockaddr_port(&l->addr) == 0 && l->addr.sa.sa_family != AF_UNIX;
     union gost_sockaddr wanted = l->addr;
     if (!l->listening && old->listening && l->kind == old->kind && l->kind->inherit)

@@ -52,6 +52,7 @@ struct gost_listener {
     union gost_sockaddr addr; /**< where to listen; after the start, where it listens */
     struct gost_acceptor acceptor;
     bool listening;
+    char *netns;         /**< owned: what socket.netns points to; or NULL */
     bool proxy_protocol; /**< connections may begin with a PROXY header, which names the client */
     /**
      * A client came. The callee owns `*s`; handshakes of layers are still to be done

@@ -130,7 +130,7 @@ local function socket_options(node, hop)
     if found == nil and hop then found = metadata.get(hop.metadata, key) end
     return found
   end
-  return value "interface", math.tointeger(tonumber(value "so_mark")), value "proxyProtocol"
+  return value "interface", math.tointeger(tonumber(value "so_mark")), value "proxyProtocol", value "netns"
 end
 
 local function refuse(what, value)
@@ -191,12 +191,12 @@ end
 ---@param scope string
 function Builder:node(node, hop, scope)
   if type(node) == "table" and type(node.object) == "function" then return node:object(self, scope) end
-  local interface, mark, proxy = socket_options(node, hop)
+  local interface, mark, proxy, netns = socket_options(node, hop)
   local hosts, resolver = node.hosts or hop.hosts, node.resolver or hop.resolver
   return core.node(set_conditions({
     name = node.name, scope = scope, addr = node.addr or "", network = node.network,
     connector = with_credentials(node.connector), dialer = node.dialer and self:dialer(node.dialer) or nil,
-    interface = interface, mark = mark, proxy_protocol = tonumber(proxy),
+    interface = interface, mark = mark, netns = netns, proxy_protocol = tonumber(proxy),
     weight = tonumber(metadata.get(node.metadata, "weight")),
     backup = metadata.bool(node.metadata, "backup"),
     max_fails = tonumber(metadata.get(node.metadata, "maxFails")),
@@ -365,7 +365,7 @@ local function trusted(handler)
   return #list > 0 and list or nil
 end
 
-local SERVICE_METADATA = { "netns", "netns.out", "preUp", "postUp", "preDown", "postDown" }
+local SERVICE_METADATA = { "preUp", "postUp", "preDown", "postDown" }
 
 local function check_service(service)
   for _, key in ipairs(SERVICE_METADATA) do
@@ -456,7 +456,8 @@ function Builder:service(service, on)
       and self:get("resolvers", service.resolver, make_resolver) or nil,
     retries = handler.retries,
     dial_timeout_ms = milliseconds(metadata.duration(service.metadata, "dialTimeout")),
-    interface = metadata.get(service.metadata, "interface"),
+    interface = metadata.get(service.metadata, "interface"), netns = metadata.get(service.metadata, "netns.out"),
+    listener_netns = metadata.get(service.metadata, "netns"),
     proxy_protocol = tonumber(metadata.get(service.metadata, "proxyProtocol")),
     mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
     admissions = self:all("admissions", service.admission, service.admissions, policies.admission),

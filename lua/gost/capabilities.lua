@@ -3,7 +3,7 @@
 ---
 ---A line names a list of the configuration ("sds"), a field of an object ("service.cache"), a word of a field
 ---("selector.strategy=parallel"), or an option in the metadata of services, hops, nodes and chains
----("metadata.service.netns").
+---("metadata.service.labels").
 return {
   -- objects
   "routers", "observers", "rewriters", "recorders", "caches", "quotas",
@@ -14,7 +14,6 @@ return {
   "service.cache", "service.recorders",
   "handler.limiter", "handler.observer", "handler.tls",
   "listener.auther", "listener.authers", "listener.auth",
-  "metadata.service.netns", "metadata.service.netns.out",
   "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
   "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
   "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
@@ -29,6 +28,7 @@ return {
   "connector.tls", "dialer.auth",
   "metadata.hop.netns",
   "metadata.node.netns",
+  "selector.strategy=parallel",
 
   -- policies
   "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "sd.plugin", "ingress.plugin",

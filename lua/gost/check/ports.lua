@@ -1,5 +1,6 @@
 ---Ports that two services want.
 local base = require "gost.check.base"
+local metadata = require "gost.metadata"
 local places = require "gost.places"
 local url = require "gost.url"
 
@@ -33,10 +34,10 @@ local function wildcard(host)
 end
 
 ---@param used table<string, table[]>  "tcp/8080" -> who
-local function claim_port(c, used, network, addr, owner, path, reuse)
+local function claim_port(c, used, network, addr, owner, path, reuse, netns)
   local host, port = url.split_port(addr or "")
   if not network or not port or not port:match "^%d+$" or tonumber(port) == 0 then return end
-  local key = network .. "/" .. tonumber(port)
+  local key = network .. "/" .. tonumber(port) .. (netns and "@" .. netns or "")
   for _, other in ipairs(used[key] or {}) do
     local clash = other.host == host or wildcard(other.host) or wildcard(host)
     if clash and not (reuse and other.reuse) then
@@ -55,7 +56,7 @@ function ports.check(c, configuration)
   local used = {}
   for i, service in ipairs(configuration.services or {}) do
     claim_port(c, used, network_of(service), service.addr, service, ("services[%d].addr"):format(i - 1),
-      base.truthy((service.listener or {}).metadata, "reuseport"))
+      base.truthy((service.listener or {}).metadata, "reuseport"), metadata.get(service.metadata, "netns"))
   end
   for _, section in ipairs { "api", "metrics", "profiling" } do
     if configuration[section] then
