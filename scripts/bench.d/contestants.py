@@ -173,6 +173,12 @@ def gost_reverse(site):
     ]
 
 
+def gost_tunnels(site):
+    """A server of reverse tunnels, whose clients the load program plays."""
+    port = free_port()
+    return [Command(site.gost("-L", f"tunnel://127.0.0.1:{port}?tunnel.direct=true"), port)]
+
+
 def gost_udp(site):
     port = free_port(socket.SOCK_DGRAM)
     service = f"udp://127.0.0.1:{port}/127.0.0.1:{site.origin}?keepalive=true"
@@ -274,6 +280,7 @@ SERVICES = {
     "get": {"gost-lua": gost_get, "squid": squid, "nginx": nginx_get},
     "chain": {"gost-lua": gost_chain_over("relay+tls", True), "haproxy": haproxy_chain},
     "mux": {"gost-lua": gost_chain_over("relay+mtcp", False), "gost-lua copying": gost_copying},
+    "tunnels": {"gost-lua": gost_tunnels},
     "reverse": {"gost-lua": gost_reverse, "gost-lua forward": gost_tcp},
     "udp": {"gost-lua": gost_udp, "nginx": nginx_udp, "socat": socat_udp},
     "socks-udp": {"gost-lua": gost_socks_udp, "dante": dante},

@@ -100,6 +100,8 @@ JOBS = [
         args={"conns": 100}),
     Job("reverse-new", "reverse tunnel, new visitors per second", "reverse", "new", "once", NEW,
         ("connection", 1), [Reach("rate", 0.7, "gost-lua forward", least=True)], kind="rate"),
+    Job("tunnel-idle", "reverse tunnels, registered and idle", "tunnels", "tunnels", "echo", IDLE,
+        reach=[Reach("held", 12.0), Reach("kept", 0.5)], kind="idle"),
     Job("config", "gost-lua -t: 5,000 services, 50,000 bypass rules", "config", kind="config",
         size=(1, 1)),
     Job("config-load", "the same configuration, until all 5,000 ports answer", "config",

@@ -104,7 +104,7 @@ class Arena:
 
     def hold(self, count):
         """Open idle connections and return the program that holds them."""
-        program = self.load("idle", count=count)
+        program = self.load(self.job.load, count=count)
         if program.read_line(LOAD_SECONDS) != "ready\n":
             program.fail("is not ready")
         return program
