@@ -21,7 +21,8 @@ local ON_THE_SPOT = {
 ---@return string? text  of the definition's file, if it can be read
 local function file_of(definition)
   local file = type(definition) == "table" and definition.file
-  local path = type(file) == "table" and file.path or file -- scripts may write the path alone
+  local path = file
+  if type(file) == "table" then path = file.path end -- scripts may write the path alone
   if not path or path == "" then return nil end
   return path, (core.read_file(path))
 end
