@@ -9,6 +9,7 @@ local inline = require "gost.inline"
 local ip = require "gost.ip"
 local loader = require "gost.loader"
 local metadata = require "gost.metadata"
+local plugin = require "gost.plugin"
 local policies = require "gost.policies"
 local shape = require "gost.fingerprint"
 local flat_tls = require("gost.tls").flat
@@ -94,8 +95,10 @@ end
 -- policies --------------------------------------------------------------------------------------
 
 local function refuse_function(what, definition)
-  if type(definition) == "function" or definition.lua then
-    error(("%s: a function can stand in a service, not in a node or a hop"):format(what), 0)
+  local plugged = type(definition) == "table" and definition.plugin
+  if type(definition) == "function" or plugged or definition.lua then
+    error(("%s: a %s can stand in a service, not in a node or a hop"):format(what,
+      plugged and "plugin" or "function"), 0)
   end
 end
 
@@ -378,7 +381,8 @@ end
 function Builder:function_of(list, ref)
   if type(ref) == "function" then return ref end
   if type(ref) == "string" then ref = by_name(self.configuration[list], ref) end
-  return type(ref) == "table" and getmetatable(ref) == nil and inline.of(ref) or nil
+  if type(ref) ~= "table" or getmetatable(ref) then return nil end
+  return plugin.of(list == "hosts" and "hosts" or "resolver", ref) or inline.of(ref)
 end
 
 ---Hosts and resolvers that are functions are asked where the resolve hook is: after that hook, hosts first. What

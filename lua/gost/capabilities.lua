@@ -31,9 +31,9 @@ return {
   "selector.strategy=parallel",
 
   -- policies
-  "auther.plugin", "admission.plugin", "bypass.plugin", "hostMapper.plugin", "sd.plugin", "ingress.plugin",
+  "sd.plugin",
   "limiter.plugin", "climiter.plugin", "rlimiter.plugin", "limiter.lua", "climiter.lua", "rlimiter.lua",
-  "resolver.plugin", "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
+  "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
 
   -- the program
   "log.rotation",

@@ -31,7 +31,7 @@ local function parse_url(url)
   }
 end
 
-local function request_text(method, target, headers, body)
+local function request_text(method, target, headers, body, keep)
   local lines = { ("%s %s HTTP/1.1"):format(method, target.path) }
   local given = {}
   for name, value in pairs(headers or {}) do
@@ -45,7 +45,7 @@ local function request_text(method, target, headers, body)
     lines[#lines + 1] = "Authorization: Basic " .. core.base64_encode(target.user)
   end
   if body then lines[#lines + 1] = "Content-Length: " .. #body end
-  lines[#lines + 1] = "Connection: close"
+  if not keep then lines[#lines + 1] = "Connection: close" end
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (body or "")
 end
 
@@ -56,6 +56,7 @@ local function read_head(stream, left)
   local status, reason = line:match "^HTTP/1%.[01] (%d%d%d) ?(.*)$"
   if not status then return nil, "not an HTTP response", "protocol" end
   local response = { status = math.tointeger(tonumber(status)), reason = reason, headers = {} }
+  response.keep = line:find "^HTTP/1%.1" ~= nil
   for _ = 1, HEAD_LINES do
     line, message, code = stream:readline(left())
     if not line then return nil, message, code end
@@ -130,7 +131,46 @@ end
 ---@field body? string
 ---@field timeout? number
 ---@field chain? any
+---@field tls? table         for https: a TLS object; nil: verified by the system's roots
 ---@field max_body? integer
+---@field keep? gost.Stream[]  connections to that server which are kept; the caller's, empty at first
+
+---Connections that a caller keeps at most.
+local KEPT = 8
+
+---A connection that is kept, or a new one.
+local function connect(target, options, left)
+  local kept = options.keep
+  while kept and #kept > 0 do
+    local stream = table.remove(kept)
+    local _, _, code = stream:peek(1, 0)
+    if code == "timeout" then return stream end -- neither has it gone nor said what nobody asked for
+    stream:close()
+  end
+  return require("gost").dial(target.addr, {
+    chain = options.chain, timeout = left(), tls = target.tls and (options.tls or true) or nil,
+  })
+end
+
+---May another request follow on the connection? Its end must not be that of the body.
+local function may_stay(response, method)
+  local headers = response.headers
+  return response.keep and response.body and not (headers.connection or ""):lower():find "close"
+    and (headers["content-length"] or headers["transfer-encoding"] or method == "HEAD" or response.status == 204)
+end
+
+local function exchange(stream, text, method, options, left)
+  local ok, message, code = stream:write(text, left())
+  if not ok then return nil, message, code end
+  local response
+  repeat
+    response, message, code = read_head(stream, left)
+    if not response then return nil, message, code end
+  until response.status >= 200
+  response.body, message, code = read_body(stream, method, response, left, options.max_body or BODY_MAX)
+  if not response.body then return nil, message, code end
+  return response
+end
 
 ---Ask a web server. Suspends.
 ---@param options string|gost.HttpRequest
@@ -145,26 +185,19 @@ function http.request(options)
   local deadline = core.now() + timeout
   local function left() return math.max(deadline - core.now(), 0.001) end
   local method = options.method or (options.body and "POST" or "GET")
-  local text, wrong = request_text(method, target, options.headers, options.body)
+  local text, wrong = request_text(method, target, options.headers, options.body, options.keep)
   if not text then error(wrong, 2) end
-  local stream, why, code = require("gost").dial(target.addr, {
-    chain = options.chain, timeout = left(), tls = target.tls or nil,
-  })
+  local stream, why, code = connect(target, options, left)
   if not stream then return nil, why, code end
-  local ok, response
-  ok, why, code = stream:write(text, left())
-  if ok then
-    response, why, code = read_head(stream, left)
-    while response and response.status >= 100 and response.status < 200 do
-      response, why, code = read_head(stream, left)
-    end
+  local response
+  response, why, code = exchange(stream, text, method, options, left)
+  local kept = options.keep
+  if response and kept and #kept < KEPT and may_stay(response, method) then
+    kept[#kept + 1] = stream
+  else
+    stream:close()
   end
-  if response then
-    response.body, why, code = read_body(stream, method, response, left, options.max_body or BODY_MAX)
-  end
-  stream:close()
-  if not response or not response.body then return nil, why, code end
-  return response
+  return response, why, code
 end
 
 return http

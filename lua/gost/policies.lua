@@ -3,6 +3,7 @@
 local core = require "gost.core"
 local inline = require "gost.inline"
 local loader = require "gost.loader"
+local plugin = require "gost.plugin"
 
 local policies = {}
 
@@ -17,11 +18,17 @@ local function any_of(functions)
   end
 end
 
+---The function of a definition: inline, or a plugin's.
+local function function_of(kind, definition)
+  return plugin.of(kind, definition) or inline.of(definition) or definition.fn
+end
+
 ---A list of patterns, some of which may be functions; or a definition as in a file.
-local function patterns(definition)
+local function patterns(kind, definition)
   if type(definition) == "function" then return { fn = definition } end
+  if type(definition) == "table" and definition.plugin then return { fn = plugin.of(kind, definition) } end
   if type(definition) == "string" then definition = { definition } end
-  local list, functions = {}, { inline.of(definition) or definition.fn }
+  local list, functions = {}, { function_of(kind, definition) }
   for _, item in ipairs(definition.matchers or definition) do
     if type(item) == "function" then functions[#functions + 1] = item else list[#list + 1] = item end
   end
@@ -34,7 +41,7 @@ local SCHEMA = { hosts = "hostMapper" }
 ---What a definition says of sources. Scripts may write it in any way that files may.
 ---@return table? definition  canonical
 local function sources_of(kind, definition)
-  if type(definition) ~= "table" or getmetatable(definition) then return nil end
+  if type(definition) ~= "table" or getmetatable(definition) or definition.plugin then return nil end
   local raw = {}
   for _, key in ipairs { "file", "redis", "http", "reload" } do raw[key] = definition[key] end
   if next(raw) == nil then return nil end
@@ -64,13 +71,13 @@ end
 local function label(kind, name) return name and ("%s %s"):format(kind, name) or kind end
 
 function policies.bypass(builder, definition, name)
-  return with_sources(builder, "bypass", definition, label("bypass", name), core.bypass, patterns(definition))
+  return with_sources(builder, "bypass", definition, label("bypass", name), core.bypass, patterns("bypass", definition))
 end
 
 ---Names among the patterns are looked up once, now.
 ---A function alone says who may come in; among patterns it is one of these.
 function policies.admission(builder, definition, name)
-  local one = patterns(definition)
+  local one = patterns("admission", definition)
   if one.whitelist == nil and one.fn and #(one.matchers or {}) == 0 then one.whitelist = true end
   local found = {}
   for _, pattern in ipairs(one.matchers or {}) do
@@ -108,7 +115,7 @@ function policies.auther(builder, definition, name)
   for i, user in ipairs(users) do list[i] = policies.credentials(user) end
   return with_sources(builder, "auther", definition, label("auther", name), core.auther, {
     users = list,
-    fn = inline.of(definition) or definition.fn,
+    fn = function_of("auther", definition),
   })
 end
 
@@ -120,7 +127,7 @@ end
 function policies.ingress(builder, definition, name)
   if type(definition) == "function" then return core.ingress { fn = definition } end
   return with_sources(builder, "ingress", definition, label("ingress", name), core.ingress,
-    { rules = definition.rules or definition, fn = inline.of(definition) or definition.fn })
+    { rules = definition.rules or definition, fn = function_of("ingress", definition) })
 end
 
 local function limiter(kind, make)

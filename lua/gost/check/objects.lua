@@ -81,6 +81,18 @@ end
 
 objects.forwardNode = objects.filtered
 
+---Objects whose plugins are asked over HTTP; the others' are refused altogether.
+local PLUGGED = { authers = true, admissions = true, bypasses = true, hosts = true, resolvers = true, ingresses = true }
+
+function objects.plugin(c, plugin, path)
+  if not PLUGGED[path:match "^%a+" or ""] then return end
+  if (plugin.type or "grpc") ~= "http" then
+    c.found:at(plugin, "type", "missing", path .. ".type", "not implemented yet: gRPC; http is")
+  elseif not (plugin.addr or ""):find "^https?://" then
+    c.found:at(plugin, "addr", "error", path .. ".addr", "a plugin of type http needs a URL: http:// or https://")
+  end
+end
+
 function objects.sourceFile(c, source, path)
   base.file(c, source, "path", path .. ".path", "strict")
 end
