@@ -28,7 +28,6 @@ return {
   "connector.tls", "dialer.auth",
   "metadata.hop.netns",
   "metadata.node.netns",
-  "selector.strategy=parallel",
 
   -- policies
   "sd.plugin",
