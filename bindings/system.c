@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/net/resolve.h"
+#include "core/runtime/command.h"
 #include "core/runtime/fiber.h"
 #include "core/runtime/loop.h"
 #include "core/transport/tls.h"
@@ -54,6 +55,33 @@ static enum gost_family family_of(const char *word)
     if (strcmp(word, "ipv6") == 0 || strcmp(word, "ip6") == 0)
         return GOST_FAMILY_V6;
     return strcmp(word, "ipv4") == 0 || strcmp(word, "ip4") == 0 ? GOST_FAMILY_V4 : GOST_FAMILY_ANY;
+}
+
+/* core.command({"program", "argument"…}, seconds) -> exit status | nil, message, code. Suspends. */
+static int command_body(lua_State *L)
+{
+    enum { ARGUMENTS_MAX = 256 };
+    luaL_checktype(L, 1, LUA_TTABLE);
+    uint64_t deadline = gostL_opt_deadline(L, 2);
+    lua_Integer n = luaL_len(L, 1);
+    luaL_argcheck(L, n > 0 && n < ARGUMENTS_MAX, 1, "expected some words");
+    const char **argv = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*argv), 0);
+    luaL_checkstack(L, (int)n, "command");
+    for (lua_Integer i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, i + 1);
+        argv[i] = luaL_checkstring(L, -1);
+    }
+    argv[n] = NULL;
+    int rc = gost_command_run(argv, NULL, deadline);
+    if (rc < 0)
+        return gostL_fail(L, rc);
+    lua_pushinteger(L, rc);
+    return 1;
+}
+
+static int l_command(lua_State *L)
+{
+    return gostL_waiting(L, command_body);
 }
 
 /* core.resolver{{addr=, prefer=, only=, ttl_ms=, timeout_ms=}…} -> Resolver */
@@ -235,6 +263,7 @@ void gostL_open_system(lua_State *L)
     static const luaL_Reg none[] = {{NULL, NULL}};
     static const luaL_Reg resolver_meta[] = {{"__gc", resolver_gc}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"lookup", l_lookup},
+                                         {"command", l_command},
                                          {"resolver", l_resolver},
                                          {"on_signal", l_on_signal},
                                          {"cores", l_cores},

@@ -187,7 +187,8 @@ static int try_connection(struct gost_probe *p, uint64_t deadline)
 static int try_command(struct gost_probe *p, uint64_t deadline)
 {
     uint64_t began = gost_now();
-    int rc = gost_command_run(p->s->command, NULL, deadline);
+    const char *argv[] = {"sh", "-c", p->s->command, NULL};
+    int rc = gost_command_run(argv, NULL, deadline);
     p->latency = gost_now() - began;
     return rc > 0 ? gost_fail(GOST_EUPSTREAM, "the command ended with status %d", rc) : rc;
 }

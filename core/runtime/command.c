@@ -50,16 +50,15 @@ static char **join_env(const char *const *more)
     return all;
 }
 
-static int start(struct command *c, const char *text, const char *const *env)
+static int start(struct command *c, const char *const *argv, const char *const *env)
 {
-    char *argv[] = {"sh", "-c", (char *)text, NULL};
     uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
                                   {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
                                   {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
     char **all = join_env(env);
     uv_process_options_t o = {.exit_cb = on_exit_of,
-                              .file = "/bin/sh",
-                              .args = argv,
+                              .file = argv[0],
+                              .args = (char **)argv,
                               .env = all,
                               .flags = UV_PROCESS_DETACHED, /* a process group of its own */
                               .stdio_count = 3,
@@ -68,15 +67,15 @@ static int start(struct command *c, const char *text, const char *const *env)
         return gost_fail_code(GOST_ENOMEM);
     int rc = uv_spawn(gost_loop_uv(gost_loop_self()), &c->process, &o);
     free(all);
-    return rc == 0 ? 0 : gost_fail(rc, "run a command: %s", gost_strerror(rc));
+    return rc == 0 ? 0 : gost_fail(rc, "%s: %s", argv[0], gost_strerror(rc));
 }
 
-int gost_command_run(const char *text, const char *const *env, uint64_t deadline)
+int gost_command_run(const char *const *argv, const char *const *env, uint64_t deadline)
 {
     struct command *c = calloc(1, sizeof(*c));
     if (!c)
         return gost_fail_code(GOST_ENOMEM);
-    int rc = start(c, text, env);
+    int rc = start(c, argv, env);
     if (rc != 0) {
         uv_close((uv_handle_t *)&c->process, on_close);
         return rc;

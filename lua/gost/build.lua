@@ -2,6 +2,7 @@
 ---
 ---A reference in a configuration is a name of another list; scripts may put the thing itself there:
 ---a table, a function, or an object that was built already.
+local commands = require "gost.commands"
 local components = require "gost.schema.components"
 local core = require "gost.core"
 local duration = require "gost.duration"
@@ -368,11 +369,12 @@ local function trusted(handler)
   return #list > 0 and list or nil
 end
 
-local SERVICE_METADATA = { "preUp", "postUp", "preDown", "postDown" }
-
 local function check_service(service)
-  for _, key in ipairs(SERVICE_METADATA) do
-    refuse(("%s of service %s"):format(key, service.name), metadata.get(service.metadata, key))
+  for _, event in ipairs { "preUp", "postUp", "preDown", "postDown" } do
+    for _, text in ipairs(metadata.get(service.metadata, event) or {}) do
+      local words, message = commands.split(text)
+      if not words then error(("%s of service %s: %s: %s"):format(event, service.name, text, message), 0) end
+    end
   end
   refuse(("tls of the handler of service %s"):format(service.name), service.handler.tls and "tls")
 end

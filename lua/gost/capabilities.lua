@@ -14,8 +14,7 @@ return {
   "service.cache", "service.recorders",
   "handler.limiter", "handler.observer", "handler.tls",
   "listener.auther", "listener.authers", "listener.auth",
-  "metadata.service.preUp", "metadata.service.postUp", "metadata.service.preDown",
-  "metadata.service.postDown", "metadata.service.enableStats", "metadata.service.labels",
+  "metadata.service.enableStats", "metadata.service.labels",
   "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
 
   -- forwarding

@@ -1,4 +1,5 @@
 ---The running program: workers, generations of the configuration, signals, the end.
+local commands = require "gost.commands"
 local core = require "gost.core"
 local generation = require "gost.generation"
 local json = require "gost.json"
@@ -33,6 +34,42 @@ local function log_listening(started)
   end
 end
 
+---What has to be run, in order, by one fiber: services come and go faster than commands end.
+local due, running_commands = {}, false
+
+local function run_due()
+  while due[1] do
+    local one = table.remove(due, 1)
+    commands.run(one.service, one.event)
+  end
+  running_commands = false
+end
+
+---@param list gost.Running[]
+---@param ... string  events
+local function enqueue(list, ...)
+  for _, event in ipairs { ... } do
+    for _, running in ipairs(list) do
+      if commands.has(running.definition, event) then
+        due[#due + 1] = { service = running.definition, event = event }
+      end
+    end
+  end
+  if due[1] and not running_commands then
+    running_commands = true
+    core.spawn(run_due)
+  end
+end
+
+---Services that are no more, or were changed.
+local function gone(old, new)
+  local list = {}
+  for _, name in ipairs(old and old.order or {}) do
+    if new.services[name] ~= old.services[name] then list[#list + 1] = old.services[name] end
+  end
+  return list
+end
+
 ---@return boolean ok
 ---@return string? message
 function runtime.apply(configuration)
@@ -44,6 +81,8 @@ function runtime.apply(configuration)
       for _, line in ipairs(new:changes(current)) do core.log("info", line) end
     end
     log_listening(new.started)
+    enqueue(gone(current, new), "preDown", "postDown")
+    enqueue(new.started, "preUp", "postUp")
   end
   new.started = nil
   current = new
@@ -69,11 +108,15 @@ function runtime.drain(seconds)
   end
   draining = true
   local id, count = core.worker()
+  local all = {}
+  for i, name in ipairs(id == 0 and current and current.order or {}) do all[i] = current.services[name] end
+  for _, running in ipairs(all) do commands.run(running.definition, "preDown") end
   if id == 0 then
     handed:set("ending", true) -- for a worker that only starts, and cannot be told yet
     for other = 1, count - 1 do core.tell(other, "drain") end
   end
   if current then current:stop() end
+  for _, running in ipairs(all) do commands.run(running.definition, "postDown") end
   require("gost.sd").leave()
   local deadline = core.now() + seconds
   while core.session_count() > 0 and core.now() < deadline do core.sleep(0.02) end
