@@ -25,8 +25,6 @@ return {
   "hop.plugin",
   "node.network",
   "connector.tls", "dialer.auth",
-  "metadata.hop.netns",
-  "metadata.node.netns",
 
   -- policies
   "sd.plugin",
