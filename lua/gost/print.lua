@@ -61,6 +61,7 @@ end
 local function tree_item(field, item, o)
   if field.object and type(item) == "table" then return tree_object(field.object, item, o) end
   if field.kind == "secret" then return masked(item, o.show_secrets) end
+  if field.kind == "url" and not o.show_secrets then return url.mask(item) end
   if field.kind == "duration" and type(item) == "number" then return o.duration(item) end
   if (field.kind == "map" or field.kind == "metadata") and type(item) == "table" then return tree_map(item, o) end
   return item

@@ -122,6 +122,7 @@ end
 function Printer:item(field, value)
   if field.kind == "ref" then return self:reference(field.of, value) end
   if field.kind == "secret" then return string_literal(masked(value, self.options)) end
+  if field.kind == "url" and not self.options.show_secrets then value = url.mask(value) end
   if field.kind == "duration" then return string_literal(duration.format(value)) end
   if field.kind == "map" or field.kind == "metadata" then return map_tree(value, self.options) end
   if field.object and type(value) == "table" then return self:fields(field.object, value) end

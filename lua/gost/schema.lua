@@ -138,6 +138,7 @@ local makers = {
   regexp = scalar(values.string),
   rule = scalar(values.string),
   secret = scalar(values.secret),
+  url = scalar(values.string),
   int = scalar(values.int),
   float = scalar(values.float),
   bool = scalar(values.bool),

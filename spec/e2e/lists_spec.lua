@@ -397,6 +397,23 @@ chains: [{ name: c, hops: [{ name: one, file: "%s" }] }]
 end)
 
 describe("-t", function()
+  it("tells sources that say nowhere, and what is printed shows no password of a URL", function()
+    local config = files.with("gost.yml", [[
+services: [{ name: w, addr: ":0", bypass: b, handler: { type: http, chain: c } }]
+bypasses: [{ name: b, redis: { key: x, type: zset }, file: { path: "" }, http: "http://u:hush@h/x?token=hush" }]
+chains: [{ name: c, hops: [{ name: h, http: "http://v:hush@h/" }] }]
+]])
+    local r = support.gost_run { "-t", "-C", config }
+    assert.matches("bypasses%[0%].redis: has no addr", r.stderr)
+    assert.matches('redis.type: "zset" is no type of value', r.stderr)
+    assert.matches("bypasses%[0%].file: has no path", r.stderr)
+    for _, form in ipairs { "yaml", "json", "lua" } do
+      local out = support.gost_run({ "-O", form, "-C", config }).stdout
+      assert.not_matches("hush", out)
+      assert.matches("v:%*%*%*@h", out)
+    end
+  end)
+
   it("tells mistakes in files by their lines, and asks nobody else", function()
     local by = files.with("by", "10.0.0.0/8\nx:9-1\n")
     local users = files.with("users", ("u"):rep(300) .. " x\n")

@@ -93,8 +93,30 @@ function objects.plugin(c, plugin, path)
   end
 end
 
+---A source that does not say where is none.
+local function needs(c, source, key, path)
+  if (source[key] or "") ~= "" then return true end
+  c.found:at(source, nil, "strict", path, ("has no %s, so nothing is read"):format(key))
+end
+
 function objects.sourceFile(c, source, path)
-  base.file(c, source, "path", path .. ".path", "strict")
+  if needs(c, source, "path", path) then base.file(c, source, "path", path .. ".path", "strict") end
+end
+
+local REDIS_TYPES = { set = true, list = true, hash = true, string = true, sset = true }
+
+function objects.sourceRedis(c, source, path)
+  needs(c, source, "addr", path)
+  if source.type and source.type ~= "" and not REDIS_TYPES[source.type:lower()] then
+    c.found:at(source, "type", "strict", path .. ".type",
+      ("%q is no type of value, expected set, list, hash or string"):format(source.type))
+  end
+end
+
+function objects.sourceHTTP(c, source, path)
+  if needs(c, source, "url", path) and not source.url:lower():find "^https?://" then
+    c.found:at(source, "url", "strict", path .. ".url", "expected a URL, http:// or https://")
+  end
 end
 
 local function whitelist(c, entry, path)

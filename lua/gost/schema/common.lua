@@ -48,13 +48,13 @@ return function(define)
   })
 
   define("sourceHTTP", "Content from a web server", {
-    { "url", "string", "address of the content" },
+    { "url", "url", "address of the content" },
     { "timeout", "duration", "time limit; 0s: none", default = "0s" },
   })
 
   define("plugin", "A program that decides instead", {
     { "type", "string", "http or grpc", default = "grpc", choices = "pluginTypes", always = true },
-    { "addr", "string", "URL (http) or host:port (grpc)", always = true },
+    { "addr", "url", "URL (http) or host:port (grpc)", always = true },
     { "tls", "tls", "TLS towards a gRPC plugin" },
     { "timeout", "duration", "limit for one call; 0s: none", default = "0s" },
     { "token", "secret", "bearer token" },

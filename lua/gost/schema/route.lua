@@ -159,7 +159,7 @@ return function(define)
     { "reload", "duration", "period for the sources below; 0s: once", default = "0s" },
     { "file", "sourceFile", "JSON array of further nodes", shorthand = "path" },
     { "redis", "sourceRedis", "the same in Redis" },
-    { "http", "sourceHTTP", "the same from a web server" },
+    { "http", "sourceHTTP", "the same from a web server", shorthand = "url" },
     { "plugin", "plugin", "a program that chooses" },
     { "lua", "string", "a Lua file, or the text of one, that returns the function that chooses a node" },
     { "metadata", "metadata hop", "further options, passed on to the nodes" },
