@@ -2,6 +2,7 @@
 #include "bindings/lib.h"
 #include "bindings/worker.h"
 
+#include <ctype.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,53 @@ static void find_lua(void)
         gostL_set_lua_dir(GOST_INSTALL_LUA);
 }
 
+static void cover(char *from, const char *to)
+{
+    if (from < to)
+        memset(from, '*', (size_t)(to - from));
+}
+
+/* Does a key of a query hold something that is not to be seen? See lua/gost/url.lua. */
+static int is_secret(const char *key, size_t n)
+{
+    static const char *const words[] = {"passw", "passphrase", "token", "secret"};
+    char lower[64];
+    if (n >= sizeof(lower))
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = (char)tolower((unsigned char)key[i]);
+    lower[n] = '\0';
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (strstr(lower, words[i]))
+            return 1;
+    return strcmp(lower, "auth") == 0;
+}
+
+/* Whoever lists processes sees the arguments: the passwords of URLs are covered once Lua has copied them. */
+static void cover_secrets(char *arg)
+{
+    char *scheme = strstr(arg, "://"), *at = NULL;
+    char *authority = scheme ? scheme + 3 : arg;
+    char *end = authority + strcspn(authority, "/?");
+    if (*arg == '{') { /* a configuration in JSON */
+        cover(arg + 1, arg + strlen(arg));
+        return;
+    }
+    for (char *p = authority; p < end; p++)
+        at = *p == '@' ? p : at;
+    if (at) {
+        char *colon = memchr(authority, ':', (size_t)(at - authority));
+        cover(colon ? colon + 1 : authority, at);
+    }
+    for (char *key = strchr(arg, '?'); key && *key;) {
+        size_t n = strcspn(++key, "=&");
+        char *next = key + n + strcspn(key + n, "&");
+        if (key[n] == '=' && is_secret(key, n))
+            cover(key + n + 1, next);
+        key = next;
+    }
+}
+
 /* require("gost.main")({ arguments… }) -> exit status */
 static int run(lua_State *L)
 {
@@ -57,6 +105,8 @@ static int run(lua_State *L)
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);
         lua_rawseti(L, -2, i);
+        if (i > 0)
+            cover_secrets(argv[i]);
     }
     lua_pushvalue(L, -1);
     lua_setglobal(L, "arg");

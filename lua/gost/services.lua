@@ -142,6 +142,11 @@ local Service_meta = {
   __name = "gost.Service",
 }
 
+---Is it a chain itself, or a URL that makes one, and not a name?
+local function is_way(chain)
+  return type(chain) == "table" or type(chain) == "string" and chain:find("://", 1, true) ~= nil
+end
+
 ---@param definition table  canonical, from a file
 ---@return gost.Service
 function services.from_definition(definition)
@@ -162,7 +167,7 @@ function services.new(definition)
   service_parts(raw, options)
   local chain = raw.handler.chain
   raw.handler.chain = nil
-  if type(chain) == "table" then chain = objects.chain(chain) end
+  if is_way(chain) then chain = objects.chain(chain) end
   local canonical = check("service", raw)
   canonical.handler.chain = chain
   canonical.on = on
@@ -185,7 +190,7 @@ function services.amended(definition, changes)
       new.on = copy(definition.on or {})
       for event, fn in pairs(value) do new.on[event] = fn end
     elseif key == "chain" then
-      new.handler.chain = type(value) == "table" and objects.chain(value) or value
+      new.handler.chain = is_way(value) and objects.chain(value) or value
     elseif key == "auth" then
       new.handler.auther, new.handler.authers, new.handler.auth = nil, nil, nil
       take_auth(new.handler, value)

@@ -166,3 +166,34 @@ it("mistakes beside a secret", function()
     end
   end
 end)
+
+it("the list of processes", function()
+  local script = files.with("s.lua", [[
+    local gost = require "gost"
+    gost.service { addr = "127.0.0.1:0", chain = ... }
+    gost.run()
+  ]])
+  for _, argv in ipairs {
+    { "-L", "http://ann:Zq7mark@127.0.0.1:0", "-F", "relay+tls://ann:Zq7mark@h.test:1" },
+    { "-L=socks5://ann:Zq7mark@127.0.0.1:0?x=y&auth=Zq7mark&TOKEN=Zq7mark&nodelay=true", "--workers", "1" },
+    { "-C", '{"services":[{"name":"a","addr":"127.0.0.1:0","handler":{"type":"http","auth":{"username":"u","password":"Zq7mark"}}}]}' },
+    { script, "socks5://ann:Zq7mark@h.test:1" },
+  } do
+    argv.listeners = 1
+    local gost = support.gost(argv)
+    local shown = files.read(("/proc/%d/cmdline"):format(gost.pid))
+    assert_silent(shown, "the list of processes")
+    assert.matches(argv[1]:match "^%-%a" or "ann:", shown, 1, true)
+    gost:stop()
+  end
+end)
+
+it("the list of processes, of both sides of --", function()
+  local both = support.gost { "-L", "http://ann:Zq7mark@127.0.0.1:0", "--", "-L", "http://bob:Zq7mark@127.0.0.1:0",
+    listeners = 2, exits_cleanly = false }
+  local shown = support.run({ "ps", "-ww", "-o", "args=", "--pid", tostring(both.pid), "--ppid", tostring(both.pid) }).stdout
+  assert.equal(2, select(2, shown:gsub("%-L http://ann:%*+@", "")), shown) -- the first of all, and its own process
+  assert.equal(2, select(2, shown:gsub("%-L http://bob:%*+@", "")), shown)
+  assert_silent(shown, "the list of processes")
+  both:stop()
+end)
