@@ -12,7 +12,7 @@ describe("The commands of a service", function()
   local function config(port, names)
     local lines = { "services:" }
     for _, name in ipairs(names) do
-      lines[#lines + 1] = ("- {name: %s, addr: '127.0.0.1:%d', handler: {type: http}, listener: {type: tcp}, metadata: {")
+      lines[#lines + 1] = ("- {name: %s, addr: '127.0.0.1:%d', handler: http, listener: tcp, metadata: {")
         :format(name, port)
       for _, event in ipairs { "preUp", "postUp", "preDown", "postDown" } do
         lines[#lines + 1] = ("    %s: ['sh -c \"echo %s %s $(true) >> %s\"'],"):format(event, name, event, out)
