@@ -149,6 +149,30 @@ describe("Two hosts that share a Redis", function()
     stop(web)
   end)
 
+  it("lose the visitors that they passed on to a host which is killed, and no others", function()
+    local third = host(inline)
+    local echo, web = carry(third, B, origin:addr "echo"), carry(one, A, origin:addr "echo")
+    told(A)
+    told(B)
+    local visitors, kept = {}, {}
+    local function visit(name)
+      local visitor = support.gost { "--workers", "1", "-L", "tcp://127.0.0.1:0/" .. name .. ":80", "-F",
+        ("tunnel://ann:secret@127.0.0.1:%d?tunnel.id=%s"):format(two.ports[1], name == "b.test" and B or A) }
+      return visitor
+    end
+    local to_b, to_a = visit "b.test", visit "a.test"
+    for i = 1, 6 do
+      visitors[i], kept[i] = client.tcp(to_b.ports[1]), client.tcp(to_a.ports[1])
+      for _, c in ipairs { visitors[i], kept[i] } do assert.equal("hello", c:send("hello"):read(5)) end
+    end
+    third:terminate()
+    for _, c in ipairs(visitors) do assert.is_true(c:gone()) end
+    for _, c in ipairs(kept) do assert.equal("hello", c:send("hello"):read(5)) end
+    for _, c in ipairs(kept) do c:reset() end
+    stop(echo, web, to_a, to_b)
+    redis("del", "spec:" .. B)
+  end)
+
   it("do not pass a visitor to and fro for records that are out of date", function()
     local value = '{"node":"%s","network":"tcp","address":"127.0.0.1:%d","until":99999999999}'
     redis("hset", "spec:" .. B, A, value:format(NODE, one.ports[2]))
