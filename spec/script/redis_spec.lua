@@ -203,3 +203,32 @@ it("Mistakes of the script raise, with the key that is meant", function()
   assert.matches("argument 2: expected a string, a number or a boolean, got a table", out)
   assert.matches("expected a list of commands", out)
 end)
+
+it("The reader takes any bytes, in any pieces", function()
+  local out = prints [[
+    local core = require "gost.core"
+    math.randomseed(7)
+    local seeds = { "*3\r\n$1\r\na\r\n:12\r\n*2\r\n$-1\r\n*0\r\n", "+OK\r\n-ERR x\r\n$5\r\nhello\r\n", "*-1\r\n:-9\r\n",
+      ("*1\r\n"):rep(7) .. "$0\r\n\r\n" }
+    local pieces = { "$", "*", ":", "-", "+", "\r\n", "0", "9", "-1", "99999999999999999999", "\0", "x" }
+    local ends = { value = 0, error = 0, more = 0, wrong = 0 }
+    for round = 1, 5000 do
+      local text = seeds[round % #seeds + 1]
+      for _ = 1, math.random(0, 4) do
+        local at = math.random(0, #text)
+        text = text:sub(1, at) .. pieces[math.random(#pieces)] .. text:sub(at + 1 + math.random(0, 2))
+      end
+      local reader, from = core.redis_reader(1000), 1
+      while true do
+        local kind = reader:reply(text:sub(from, from))
+        if kind == nil then ends.wrong = ends.wrong + 1 break end
+        ends[kind or "more"] = ends[kind or "more"] + 1
+        if from > #text and not kind then break end
+        from = from + 1
+      end
+    end
+    for _, word in ipairs { "value", "error", "more", "wrong" } do assert(ends[word] > 500, word) end
+    print "fine"
+  ]]
+  assert.equal("fine\n", out)
+end)
