@@ -173,6 +173,7 @@ end
 -- -L and -F ------------------------------------------------------------------
 
 ---@class gost.Names
+---@field process string  "go-0@" in the first of several processes, else empty
 local Names = {}
 Names.__index = Names
 
@@ -199,9 +200,10 @@ end
 ---belong together (`chain-0` has one hop from each -F).
 ---@param options table   from `parse`
 ---@param problems gost.Problems
+---@param id? string      which of several processes this is (see `groups`); the targets' names tell
 ---@return gost.Source[]
-function commandline.sources(options, problems)
-  local names = setmetatable({}, Names)
+function commandline.sources(options, problems, id)
+  local names = setmetatable({ process = id and ("go-%s@"):format(id) or "" }, Names)
   local sources = {}
   local function add(flag, text, parse)
     local name = ("-%s %s"):format(flag, url.mask(text))

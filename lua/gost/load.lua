@@ -18,9 +18,9 @@ local function merge_commandline(into, from)
 end
 
 ---Everything that -L and -F say.
-local function from_urls(options, found)
+local function from_urls(options, found, id)
   local all = {}
-  for _, one in ipairs(commandline.sources(options, found)) do
+  for _, one in ipairs(commandline.sources(options, found, id)) do
     merge_commandline(all, (schema.load(one, found)))
   end
   return all
@@ -82,7 +82,7 @@ end
 function load.configuration(options, env)
   local found = problems.new()
   local all = {}
-  local urls = from_urls(options, found)
+  local urls = from_urls(options, found, env "_GOST_ID")
   local read = options.C
   if #read == 0 and not urls.services and not options.api and #found == 0 then
     local path, message = source.default(env "HOME")

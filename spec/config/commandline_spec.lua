@@ -162,6 +162,13 @@ describe("A configuration", function()
     assert.equal("bypass-2", configuration.services[1].bypass)
   end)
 
+  it("names targets by the process when there are several", function()
+    local configuration = read({ "-L", "tcp://:1/h:2,h:3" }, { _GOST_ID = "1" })
+    local nodes = configuration.services[1].forwarder.nodes
+    assert.same({ "go-1@target-0", "go-1@target-1" }, { nodes[1].name, nodes[2].name })
+    assert.equal("target-0", read({ "-L", "tcp://:1/h:2" }).services[1].forwarder.nodes[1].name)
+  end)
+
   it("knows a key of the command line when any part knows it", function()
     local _, found = read { "-L", "ws://:1?path=/x&backlog=5&handler.readTimeout=5s&dialTimeout=3s" }
     assert.same({}, found:lines())

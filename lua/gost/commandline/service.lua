@@ -137,12 +137,13 @@ local function places(u, handler, listener)
 end
 
 ---The forwarder of service `i` of `n`: everything, or one target each.
-local function forwarder(targets, i, n, selector)
+---@param prefix string  of the names of nodes
+local function forwarder(targets, i, n, selector, prefix)
   if #targets == 0 then return nil end
   local nodes = {}
   for t, addr in ipairs(targets) do
     if n == 1 or #targets == 1 or t == i then
-      nodes[#nodes + 1] = { name = ("target-%d"):format(t - 1), addr = addr }
+      nodes[#nodes + 1] = { name = ("%starget-%d"):format(prefix, t - 1), addr = addr }
     end
   end
   return #nodes > 0 and { selector = selector, nodes = nodes } or nil
@@ -208,7 +209,7 @@ function service.parse(text, names, say)
     local one = copy(s)
     one.name = names:next "service"
     one.addr = addr
-    one.forwarder = forwarder(targets, i, #addresses, selector)
+    one.forwarder = forwarder(targets, i, #addresses, selector, names.process)
     out.services[i] = one
   end
   return out
