@@ -93,8 +93,8 @@ struct gost_mux_options {
          .type = GOST_OPT_INT,                                                                     \
          .offset = offsetof(settings, member.max_stream),                                          \
          .def = stream_buffer,                                                                     \
-         .help = "smux 2: window of a stream; not given: 65536, more while it is read as fast "    \
-                 "as it fills"},                                                                   \
+         .help = "smux 2: window of a stream; without a default: 65536, more while it is read "    \
+                 "as fast as it fills"},                                                           \
     {                                                                                              \
         .key = "mux.maxStreamWindow", .type = GOST_OPT_INT,                                        \
         .offset = offsetof(settings, member.max_window),                                           \

@@ -77,9 +77,11 @@ help.sorted_options = sorted_options
 function help.component(kind, name)
   local component = components.get(kind, name)
   local lines = { ("%s %s%s"):format(kind, name, component.help and ": " .. component.help or "") }
-  if #(component.aliases or {}) > 0 then
-    lines[#lines + 1] = "  also called " .. table.concat(component.aliases, ", ")
+  local others = {}
+  for _, other in ipairs { component.name or name, table.unpack(component.aliases or {}) } do
+    if other ~= name then others[#others + 1] = other end
   end
+  if #others > 0 then lines[#lines + 1] = "  also called " .. table.concat(others, ", ") end
   local rows = {}
   for _, option in ipairs(sorted_options(component)) do rows[#rows + 1] = option_row(option) end
   for i, delegate in ipairs(component.delegates or {}) do

@@ -49,6 +49,13 @@ dialer wss
 ]], text)
   end)
 
+  it("help names what else a component is called", function()
+    local _, text = help "socks5"
+    assert.truthy(text:find("handler socks5\n  also called socks\n", 1, true))
+    _, text = help "socks"
+    assert.falsy(text:find("called socks\n", 1, true))
+  end)
+
   it("help prints the fields of an object", function()
     local _, text = help "selector"
     assert.truthy(text:find("failTimeout  duration  for how long it is left out (default 10s)", 1, true))
