@@ -16,8 +16,9 @@ enum {
     CHUNK_BULK = 64 * 1024, /* a read of this size shows a bulk transfer */
     SPLICE_SMALL = 16 * 1024,
     LOAN_PIECES = 24,
-    ROUNDS = 8, /* reads before other connections get their turn */
-    LINGER_MS = 10 * 1000,
+    ROUNDS = 8,               /* reads before other connections get their turn */
+    LINGER_MS = 10 * 1000,    /* for an answer that has not begun */
+    GOODBYE_MS = 1000,        /* for more of one that came already: most likely that was all */
     KEEPALIVE_MS = 30 * 1000, /* tunnels that last so long are worth the kernel's probing */
 };
 
@@ -30,11 +31,11 @@ static int flow_index(const struct gost_pump *p, const struct gost_flow *f)
 }
 
 /* The far side does not listen any more: the rest goes on only while bytes keep coming. */
-static void set_linger(struct gost_pump *p)
+static void set_linger(struct gost_pump *p, uint64_t ms)
 {
     p->last = gost_now();
     p->lingering = true;
-    p->idle_ms = p->idle_ms && p->idle_ms < LINGER_MS ? p->idle_ms : LINGER_MS;
+    p->idle_ms = p->idle_ms && p->idle_ms < ms ? p->idle_ms : ms;
     gost_timer_start(&p->idle, p->last + p->idle_ms);
 }
 
@@ -62,7 +63,7 @@ static enum outcome abandon(struct gost_pump *p, struct gost_flow *f, int rc)
     gost_pipe_give(f->pipe);
     f->pipe = NULL;
     f->eof = f->shut = true;
-    set_linger(p);
+    set_linger(p, LINGER_MS);
     return DONE;
 }
 
@@ -70,6 +71,7 @@ static void moved(struct gost_pump *p, struct gost_flow *f, size_t n)
 {
     __atomic_store_n(&f->bytes, f->bytes + n, __ATOMIC_RELAXED);
     p->last = gost_now();
+    p->answered = flow_index(p, f) == 1;
 }
 
 /* Keep what the destination did not take. */
@@ -133,9 +135,9 @@ static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
     if (rc == GOST_ENOTSUP && i == 1)
         gost_pump_stop(p, 0); /* the target has said all: only a close can tell the client so */
     else if (rc == GOST_ENOTSUP && !p->flow[1].eof)
-        set_linger(p); /* the client has, and its answer may be on the way */
+        set_linger(p, p->answered ? GOODBYE_MS : LINGER_MS); /* the client has */
     else if (rc == 0 && !p->flow[1 - i].eof && is_closed(p->stream[i]))
-        set_linger(p); /* an answer would get nowhere */
+        set_linger(p, GOODBYE_MS); /* an answer would get nowhere */
     return DONE;
 }
 

@@ -70,6 +70,7 @@ struct gost_pump {
     int rc;                   /**< why it ended: 0 or a negative code */
     int broken;               /**< which side failed, 0 or 1; -1: none */
     bool probing;             /**< the kernel probes silent peers */
+    bool answered;            /**< the last bytes went from the target to the client */
     bool lingering;           /**< one side ended and the other cannot be told */
     bool ended;
     /**

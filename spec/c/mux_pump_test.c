@@ -221,6 +221,42 @@ NET_TEST(a_stream_that_was_closed_is_not_waited_for_long)
     check_far_end(&mux_yamux, false); /* it has half-close */
 }
 
+/* The application behind a socket ends, with smux on the far side. @return what is waited for */
+static uint64_t patience_after(bool answered)
+{
+    struct gost_stream *one, *two;
+    struct tunnel t;
+    char text[8];
+    mux_tcp_pair(&one, &two);
+    struct mux_side *a = mux_side_new(one, &mux_smux1, true),
+                    *b = mux_side_new(two, &mux_smux1, false);
+    struct gost_stream *near = mux_opened(a);
+    NET_UNTIL(b->streams == 1);
+    tunnel_ends(&t);
+    tunnel_start(&t, near, mux_taken(b, 0));
+    CHECK_INT(send(t.app[0], "ask", 3, 0), 3);
+    NET_UNTIL(recv(t.app[1], text, 8, MSG_DONTWAIT) == 3);
+    if (answered) {
+        CHECK_INT(send(t.app[1], "answer", 6, 0), 6);
+        NET_UNTIL(recv(t.app[0], text, 8, MSG_DONTWAIT) == 6);
+    }
+    shutdown(t.app[0], SHUT_WR);
+    NET_UNTIL(t.pump[0].lingering);
+    uint64_t patience = t.pump[0].idle_ms;
+    close(t.app[0]);
+    close(t.app[1]);
+    NET_UNTIL(pumps_running == 0);
+    mux_side_delete(a);
+    mux_side_delete(b);
+    return patience;
+}
+
+NET_TEST(an_answer_is_waited_for_unless_it_came)
+{
+    CHECK_INT(patience_after(false), 10000);
+    CHECK_INT(patience_after(true), 1000);
+}
+
 /* --- the bench ---------------------------------------------------------------------------- */
 
 /* All applications of one side on one thread, so that waking them costs the loop little. */
