@@ -127,7 +127,7 @@ describe("gost-lua", function()
       ':2:3: services[0]: handler http: probeResist: "x", expected code:, web:, host: or file:' },
     { { "-L", "http://:9?skipauth=10.0.0.1" }, "-L http://:9?skipauth=10.0.0.1: services[0].handler.metadata.skipauth: "
       .. "is of no use: nobody is asked for credentials here" },
-    { { "-C", "hosts: [{name: h, file: {}, redis: {}, http: {}}]\n" } },
+    { { "-C", "hosts: [{name: h, file: {}}]\n" }, ":1:25: hosts[0].file: has no path, so nothing is read" },
     { { "-C", "a:\n\t- b" },
       ":2:1: found character that cannot start any token while scanning for the next token (line 2); "
       .. "YAML is indented with blanks, not with tabs" },
