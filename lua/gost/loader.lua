@@ -35,6 +35,7 @@ end
 ---@field label string        "bypass ads"
 ---@field sources gost.Source[]
 ---@field fill fun(self: gost.Loader)  give the object what the sources say. Suspends
+---@field has_names boolean    its lists hold names, whose addresses may have changed
 ---@field package busy boolean
 ---@field package again boolean
 local Loader = {}
@@ -115,19 +116,29 @@ end
 
 -- policies: lists of lines ---------------------------------------------------------------------------
 
+---Addresses of a name; those it had last while it cannot be looked up, which is told once.
+---@param self gost.Loader
+local function addresses_of(self, name)
+  self.looked_up = self.looked_up or {}
+  local before = self.looked_up[name]
+  local found, message = core.lookup(name)
+  if not found and (not before or not before.failed) then
+    core.log("warn", ("%s: %s"):format(self.label, message))
+  end
+  self.looked_up[name] = { list = found or before and before.list or {}, failed = not found }
+  return self.looked_up[name].list
+end
+
 ---Addresses of names among the patterns of an admission, a line each. Suspends.
-local function look_up(names)
-  local found, list = {}, {}
-  for name in names:gmatch "[^\n]+" do list[#list + 1] = name end
+local function look_up(self, names)
+  local found, jobs = {}, {}
   local slots = require("gost.sync").semaphore(NAMES_AT_ONCE)
-  local jobs = {}
-  for i, name in ipairs(list) do
-    jobs[i] = function()
+  for name in names:gmatch "[^\n]+" do
+    jobs[#jobs + 1] = function()
       slots:acquire()
-      local addresses, message = core.lookup(name)
+      local list = addresses_of(self, name)
       slots:release()
-      if not addresses then core.log("warn", ("admission: %s"):format(message)) end
-      table.move(addresses or {}, 1, addresses and #addresses or 0, #found + 1, found)
+      table.move(list, 1, #list, #found + 1, found)
       return true
     end
   end
@@ -144,8 +155,10 @@ local function add_source(self, fresh, source)
     self:complain(source, ("%s%s%d: %s"):format(source.label, unit, one.line, one.message))
   end
   if bad.count > #bad then self:complain(source, ("%s: and %d more"):format(source.label, bad.count - #bad)) end
-  source.names = names ~= "" or nil
-  if source.names then core.policy_load(fresh, look_up(names)) end
+  if names ~= "" then
+    self.has_names = true
+    core.policy_load(fresh, look_up(self, names))
+  end
 end
 
 ---Give a policy the lists of its definition's sources, behind what stands in the definition itself.
@@ -159,6 +172,7 @@ function loader.policy(object, kind, definition, label, make)
   core.policy_unread(object)
   return new(kind, definition, label, function(self)
     local fresh = make()
+    self.has_names = false
     for _, source in ipairs(self.sources) do
       if source.text then add_source(self, fresh, source) end
     end

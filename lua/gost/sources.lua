@@ -110,6 +110,20 @@ local function tell_others()
   end
 end
 
+---Have all workers take it.
+function Source:announce()
+  self.version = shared:incr(self.id .. ":version")
+  tell_others()
+end
+
+---Is there a list with names in it? They are looked up anew each time.
+function Source:has_names()
+  for user in pairs(self.users) do
+    if user.has_names then return true end
+  end
+  return false
+end
+
 ---@param text string
 function Source:publish(text)
   if self.text == text then return false end
@@ -118,8 +132,7 @@ function Source:publish(text)
   end
   self.text = text
   shared:set(self.id .. ":text", text)
-  self.version = shared:incr(self.id .. ":version")
-  tell_others()
+  self:announce()
   return true
 end
 
@@ -149,7 +162,9 @@ function Source:read()
     core.log("info", ("%s: can be read again"):format(self.label))
   end
   local changed = text and self:publish(text)
-  if changed or not self.tried or self.text and self.names then self:deliver() end
+  local again = text and not changed and self:has_names()
+  if again then self:announce() end
+  if changed or again or not self.tried then self:deliver() end
 end
 
 ---Take what another worker has read.

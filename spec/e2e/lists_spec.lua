@@ -143,6 +143,17 @@ authers: [{ name: a, file: { path: "%s" } }] ]]):format(path, path, path), ([[
   end)
 end)
 
+it("Names of an admission are looked up; one that cannot be is told once and stops nothing", function()
+  local path = files.with("admit", "localhost\nnosuch.invalid # typo\n")
+  local gost = start(([[
+admissions: [{ name: d, whitelist: true, file: "%s", reload: 1s }] ]]):format(path),
+    "  admission: d\n  handler: { type: http }")
+  assert.equal(200, get(gost.ports[1]))
+  files.write(path, "nosuch.invalid\n")
+  becomes(0, function() return get(gost.ports[1]) end)
+  assert.equal(1, select(2, gost:output():gsub("admission d: [^\n]*nosuch.invalid", "")))
+end)
+
 describe("Redis", function()
   it("gives users by a hash, whatever bytes they have", function()
     local call, port, server = redis({ "HSET", "users", "ann", "se cret\n#1", "b c", "x" })
