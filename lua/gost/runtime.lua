@@ -183,6 +183,7 @@ local reloading, reload_again = false, nil
 ---One reload at a time: reading may wait for the network. One that is asked for meanwhile is not lost.
 ---@param level string  of the line that says that it went well: nobody asked for those that come every so often
 local function reload_in_turn(read, level)
+  if draining then return end -- nothing is to be listened at again
   reload_again = reload_again == "info" and "info" or level
   if reloading then return end
   reloading = true
@@ -232,10 +233,7 @@ end
 local function reload_every(period, read)
   if not period or period <= 0 then return end
   core.spawn(function()
-    while true do
-      core.sleep(period)
-      reload_in_turn(read, "debug")
-    end
+    while core.sleep(period) do reload_in_turn(read, "debug") end -- until the program ends
   end)
 end
 

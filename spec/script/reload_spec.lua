@@ -135,6 +135,23 @@ chains: [ { name: out, hops: [ { name: h, nodes: [ { name: node-1, addr: '127.0.
     assert.equal("hello\n", hello(gost.ports[1]))
   end)
 
+  it("comes by itself with -R, says so only when something changed, and does not hinder the end", function()
+    path = support.files.with("gost.yml", "services: [ { name: a, addr: '127.0.0.1:0' } ]")
+    gost = support.gost { "--workers", "1", "-C", path, "-R", "100ms" }
+    local port = gost.ports[1]
+    support.files.write(path .. ".new", "services: [{name: a, addr: '127.0.0.1:0'}, {name: b, addr: '127.0.0.1:0'}]")
+    os.rename(path .. ".new", path)
+    gost:wait_log "%+ service b"
+    assert.not_matches("config reloaded", gost:output())
+    local open = client.socks5(port, origin.ports.echo)
+    gost:kill "TERM"
+    support.eventually(function() return not support.connects(port) end, 5)
+    assert.equal("ping", open:send "ping":read(4)) -- what is open goes on, while nothing is reloaded any more
+    open:close()
+    assert.equal("exit", (gost:wait(10)))
+    assert.equal(0, gost.code, gost:output())
+  end)
+
   it("that cannot listen puts everything back", function()
     local taken = origin.ports.http
     start "services: [ { name: a, addr: '127.0.0.1:0' } ]"
