@@ -247,6 +247,7 @@ const struct gost_connector_kind gost__sni_connector = {
     .name = "sni",
     .help = "nothing is asked for: the node reads the TLS server name, or Host",
     .options = {options, sizeof(struct sni_settings)},
+    .knows_target = true,
     .init = sni_init,
     .connect = sni_connect,
 };

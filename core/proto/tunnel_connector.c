@@ -173,7 +173,7 @@ static int tunnel_connect_packet(struct gost_connector *c, struct gost_stream **
                                  struct gost_packet **out)
 {
     (void)carrier;
-    if (!request->addr.host[0])
+    if (!request->addr.host[0] && !request->unnamed)
         return gost_fail(GOST_ENOTSUP, "a tunnel leads to one host");
     int rc = connect_to(c, *io, request, deadline);
     return rc == 0 ? gost__udp_framed_new(io, GOST__UDP_RELAY, NULL, out) : rc;
@@ -223,6 +223,7 @@ const struct gost_connector_kind gost__tunnel_connector = {
     .name = "tunnel",
     .help = "reverse tunnels by ID: carry one (rtcp), or visit one",
     .options = {options, sizeof(struct tunnel_settings)},
+    .knows_target = true, /* with tunnel.direct */
     .init = init,
     .connect = tunnel_connect,
     .connect_packet = tunnel_connect_packet,
