@@ -138,9 +138,27 @@ static void take_rule(lua_State *L, struct gost_node *n)
         n->priority = (int32_t)gost_rule_len(n->rule);
 }
 
-static void take_fields(lua_State *L, struct gost_node *n)
+/* "tcp", "tcp4", "tcp6", the same of udp, "unix". */
+static void take_network(lua_State *L, struct gost_node *n)
 {
     const char *network = gostL_field_string(L, 1, "network");
+    if (!network || !*network)
+        return;
+    char last = network[strlen(network) - 1];
+    size_t word = strlen(network) - (last == '4' || last == '6');
+    if (strcmp(network, "unix") == 0)
+        n->network = GOST_UNIX;
+    else if (word == 3 && strncmp(network, "udp", 3) == 0)
+        n->network = GOST_UDP;
+    else if (word != 3 || strncmp(network, "tcp", 3) != 0)
+        luaL_error(L, "node %s: network \"%s\", expected tcp, udp (with 4 or 6) or unix", n->name,
+                   network);
+    n->socket.family = last == '4' ? AF_INET : last == '6' ? AF_INET6 : 0;
+    n->network_set = true;
+}
+
+static void take_fields(lua_State *L, struct gost_node *n)
+{
     n->weight = (int)gostL_field_int(L, 1, "weight", 1);
     n->proxy_protocol = (int)gostL_field_int(L, 1, "proxy_protocol", 0);
     n->backup = gostL_field_bool(L, 1, "backup", false);
@@ -150,11 +168,7 @@ static void take_fields(lua_State *L, struct gost_node *n)
     n->filter_host = take_text(L, "filter_host");
     n->filter_protocol = take_text(L, "filter_protocol");
     n->filter_path = take_text(L, "filter_path");
-    if (network && strcmp(network, "unix") == 0)
-        n->network = GOST_UNIX;
-    else if (network && strncmp(network, "udp", 3) == 0)
-        n->network = GOST_UDP;
-    n->network_set = network && *network;
+    take_network(L, n);
     gostL_take_socket(L, 1, &n->socket, &n->interface, &n->netns);
     gostL_take_bypasses(L, 1, &n->bypass, &n->bypass_count);
     lua_getfield(L, 1, "hosts");
@@ -241,6 +255,8 @@ static int l_node(lua_State *L)
     take_member(L, n);
     take_part(L, n, "connector", take_connector);
     take_part(L, n, "dialer", take_dialer);
+    if (n->dialer && n->network == GOST_UDP)
+        return luaL_error(L, "node %s: network udp is not implemented yet for proxies", n->name);
     take_part(L, n, "http", take_treatment);
     take_part(L, n, "tls", take_tls);
     take_part(L, n, "probe", take_probe);

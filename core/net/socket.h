@@ -14,6 +14,7 @@ struct gost_socket_options {
     int keepalive_interval; /**< seconds */
     int keepalive_count;
     int mark;              /**< SO_MARK; 0: none */
+    int family;            /**< outgoing: AF_INET or AF_INET6 alone; 0: any */
     const char *netns;     /**< network namespace to make the socket in; NULL: this one */
     const char *interface; /**< outgoing: interface name or local IP; NULL: none */
     bool reuseport;        /**< listening: share the port with the other workers */

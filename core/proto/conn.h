@@ -30,6 +30,7 @@ struct gost_request {
     const char *method;            /**< the HTTP method, when a handler knows; or NULL */
     const struct gost_http1 *head; /**< the HTTP request, when a handler knows; or NULL */
     bool unnamed; /**< `addr` is empty because the last node knows the target, not for an association */
+    int family; /**< AF_INET or AF_INET6: addresses of it alone, where none is written out; 0: any */
     bool hash_host; /**< the hash strategy goes by the target's host, not by the client */
     int introduce;  /**< forward tells the node who the client is: PROXY protocol version, or 0 */
 };

@@ -9,6 +9,7 @@
 #include "core/net/udp.h"
 #include "core/route/race.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,9 +82,10 @@ static int connect_direct(const struct gost_addr *addr, enum gost_network networ
     union gost_sockaddr found[8];
     if (network == GOST_UNIX)
         return unix_connect(addr, options, deadline, out);
-    size_t n = hosts ? gost_hosts_find(hosts, addr->host, strlen(addr->host), AF_UNSPEC, addr->port,
-                                       found, 8)
-                     : 0;
+    int family = options && options->family ? options->family : AF_UNSPEC;
+    size_t n =
+        hosts ? gost_hosts_find(hosts, addr->host, strlen(addr->host), family, addr->port, found, 8)
+              : 0;
     if (n > 0)
         return gost_socket_race(found, n, options, deadline, out);
     return gost_dial_host(addr->host[0] ? addr->host : "127.0.0.1", addr->port, resolver, options,
@@ -127,11 +129,14 @@ static int connect_udp(const struct gost_addr *addr, struct gost_hosts *hosts,
     union gost_sockaddr found[8];
     struct gost_addrs list = {0};
     const char *host = addr->host[0] ? addr->host : "127.0.0.1";
-    size_t n =
-        hosts ? gost_hosts_find(hosts, host, strlen(host), AF_UNSPEC, addr->port, found, 8) : 0;
+    int family = options && options->family ? options->family : AF_UNSPEC;
+    enum gost_family only = family == AF_INET    ? GOST_FAMILY_V4
+                            : family == AF_INET6 ? GOST_FAMILY_V6
+                                                 : GOST_FAMILY_ANY;
+    size_t n = hosts ? gost_hosts_find(hosts, host, strlen(host), family, addr->port, found, 8) : 0;
     if (n > 0)
         return udp_first(found, n, options, out);
-    int rc = gost_resolver_lookup(resolver, host, addr->port, GOST_FAMILY_ANY, deadline, &list);
+    int rc = gost_resolver_lookup(resolver, host, addr->port, only, deadline, &list);
     if (rc == 0)
         rc = udp_first(list.addr, list.count, options, out);
     gost_addrs_destroy(&list);
@@ -142,6 +147,17 @@ static int connect_end(const struct gost_request *request, struct gost_hosts *ho
                        struct gost_resolver *resolver, const struct gost_socket_options *options,
                        uint64_t deadline, const struct end *to)
 {
+    struct gost_socket_options narrow = {0};
+    if (request->family) {
+        int literal = gost_ip_parse(request->addr.host, 0, NULL);
+        if (literal != 0 && literal != request->family)
+            return gost_fail(-EAFNOSUPPORT, "%s is no address of %s", request->addr.host,
+                             request->family == AF_INET ? "IPv4" : "IPv6");
+        if (options)
+            narrow = *options;
+        narrow.family = request->family;
+        options = &narrow;
+    }
     if (!to->packet)
         return connect_direct(&request->addr, request->network, hosts, resolver, options, deadline,
                               to->stream);

@@ -239,6 +239,7 @@ static int aim(struct gost_request *r, const struct gost_node *n)
 {
     if (n->network_set)
         r->network = n->network;
+    r->family = n->socket.family;
     if (n->addr.host[0] || n->addr.port)
         r->addr = n->addr;
     if (r->network == GOST_UNIX || r->addr.port)

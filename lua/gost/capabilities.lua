@@ -23,13 +23,12 @@ return {
 
   -- chains
   "hop.plugin",
-  "node.network",
   "connector.tls", "dialer.auth",
 
   -- policies
   "sd.plugin",
   "limiter.plugin", "climiter.plugin", "rlimiter.plugin", "limiter.lua", "climiter.lua", "rlimiter.lua",
-  "nameserver.chain", "nameserver.async", "nameserver.clientIP", "nameserver.hostname",
+  "nameserver.chain", "nameserver.clientIP", "nameserver.hostname",
 
   -- the program
   "log.rotation",
