@@ -12,7 +12,7 @@ enum gost_smux_command {
     GOST_SMUX_SYN = 0, /**< open a stream */
     GOST_SMUX_FIN = 1, /**< the whole stream is closed, both ways */
     GOST_SMUX_PSH = 2, /**< data; the only command whose length counts bytes to be read */
-    GOST_SMUX_NOP = 3, /**< keepalive */
+    GOST_SMUX_NOP = 3, /**< keepalive; ours may have a stream number, see GOST_SMUX_HALVES */
     GOST_SMUX_UPD = 4, /**< a window report: 8 bytes follow, whatever the length says */
 };
 
@@ -30,6 +30,13 @@ ssize_t gost_smux_decode(struct gost_smux *out, const uint8_t *p, size_t n);
 
 /** @return 8; 0 when it does not fit */
 size_t gost_smux_encode(uint8_t *buf, size_t cap, const struct gost_smux *in);
+
+/**
+ * smux cannot end one direction of a stream alone. Every peer ignores the stream number of a NOP,
+ * which is 0, so among ourselves a NOP with another one says "I send no more on this stream", and
+ * whoever gets the first of them answers with this number: "understood".
+ */
+#define GOST_SMUX_HALVES UINT32_C(0x666c6168)
 
 /** The payload of UPD. */
 struct gost_smux_update {

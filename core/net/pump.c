@@ -34,6 +34,8 @@ static int flow_index(const struct gost_pump *p, const struct gost_flow *f)
 static void set_linger(struct gost_pump *p, uint64_t ms)
 {
     p->last = gost_now();
+    if (!p->lingering)
+        p->patience = p->idle_ms;
     p->lingering = true;
     p->idle_ms = p->idle_ms && p->idle_ms < ms ? p->idle_ms : ms;
     gost_timer_start(&p->idle, p->last + p->idle_ms);
@@ -109,13 +111,6 @@ static enum outcome drain(struct gost_pump *p, struct gost_flow *f)
     return gost_is_want(rc) ? BLOCKED : abandon(p, f, rc);
 }
 
-/* Does the source, which ended, take nothing any more either? A multiplexer without half-close. */
-static bool is_closed(struct gost_stream *source)
-{
-    size_t room;
-    return gost_stream_query(source, GOST_QUERY_ROOM, &room) == 0 && room == SIZE_MAX;
-}
-
 /* The source ended and all its bytes are passed on: tell the destination. */
 static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
 {
@@ -134,10 +129,10 @@ static enum outcome finish(struct gost_pump *p, struct gost_flow *f)
     f->shut = true;
     if (rc == GOST_ENOTSUP && i == 1)
         gost_pump_stop(p, 0); /* the target has said all: only a close can tell the client so */
-    else if (rc == GOST_ENOTSUP && !p->flow[1].eof)
+    else if (rc == GOST_ENOTSUP && !p->flow[1].eof) {
+        f->untold = true;
         set_linger(p, p->answered ? GOODBYE_MS : LINGER_MS); /* the client has */
-    else if (rc == 0 && !p->flow[1 - i].eof && is_closed(p->stream[i]))
-        set_linger(p, GOODBYE_MS); /* an answer would get nowhere */
+    }
     return DONE;
 }
 
@@ -374,12 +369,21 @@ static enum outcome flow_step(struct gost_pump *p, struct gost_flow *f)
     return f->splice ? flow_splice(p, f) : flow_copy(p, f);
 }
 
-/* Was the connection reset? With nothing to write and its input ended, nobody else would notice. */
-static bool is_dead(struct gost_stream *s)
+/*
+ * Was the connection reset, or the stream closed over there? With nothing to write and its input
+ * ended, nobody else would notice.
+ */
+static bool is_dead(struct gost_stream *s, int *rc)
 {
+    bool gone = false;
     while (s->next)
         s = s->next;
-    return gost_stream_is_socket(s) && gost__socket_watch(s)->ready & GOST_FAILED;
+    if (gost_stream_is_socket(s)) {
+        *rc = -ECONNRESET;
+        return gost__socket_watch(s)->ready & GOST_FAILED;
+    }
+    *rc = 0; /* that is how it ends its streams */
+    return gost_stream_query(s, GOST_QUERY_GONE, &gone) == 0 && gone;
 }
 
 static void pump_run(struct gost_pump *p, struct gost_flow *f)
@@ -392,8 +396,9 @@ static void pump_run(struct gost_pump *p, struct gost_flow *f)
     }
     f->running = true;
     enum outcome out = flow_step(p, f);
-    if (out == BLOCKED && !f->shut && is_dead(p->stream[1 - flow_index(p, f)]))
-        out = abandon(p, f, -ECONNRESET);
+    int rc;
+    if (out == BLOCKED && !f->shut && is_dead(p->stream[1 - flow_index(p, f)], &rc))
+        out = abandon(p, f, rc);
     f->running = false;
     if (out == BUSY)
         gost_task_post(&p->task);
@@ -463,12 +468,22 @@ static uint64_t next_look(const struct gost_pump *p)
     return p->probing ? idle : gost_deadline_min(idle, p->born + KEEPALIVE_MS);
 }
 
+/* Has the far side learned of half-closes since? Then it knows, and its silence means nothing. */
+static bool is_told(struct gost_pump *p)
+{
+    if (!p->flow[0].untold || gost_stream_shutdown(p->stream[1]) != 0)
+        return false;
+    p->flow[0].untold = p->lingering = false;
+    p->idle_ms = p->patience;
+    return true;
+}
+
 static void on_idle(struct gost_timer *t)
 {
     struct gost_pump *p = gost_container_of(t, struct gost_pump, idle);
     if (!p->probing && gost_now() >= p->born + KEEPALIVE_MS)
         probe_silent_peers(p);
-    if (p->idle_ms && gost_now() - p->last >= p->idle_ms)
+    if (p->idle_ms && gost_now() - p->last >= p->idle_ms && !is_told(p))
         gost_pump_stop(p, p->lingering ? 0 : GOST_ETIMEDOUT);
     else
         gost_timer_start(&p->idle, next_look(p));

@@ -7,7 +7,9 @@
  *
  * Half-close is kept: the end of one direction is passed on and the other goes on. Where the protocol
  * on the far side has no half-close, the end of stream[1] (the target) ends both, and after the end of
- * stream[0] (the client) the rest may go on only while bytes keep coming.
+ * stream[0] (the client) the rest may go on only while bytes keep coming. (Before it gives up it asks
+ * once more: the far side may have turned out to have half-closes.) A far side that is closed as a
+ * whole (GOST_QUERY_GONE) ends both as soon as what it sent is passed on.
  */
 #ifndef GOST_NET_PUMP_H
 #define GOST_NET_PUMP_H
@@ -25,6 +27,7 @@ struct gost_flow {
     uint32_t kept_from, kept_len;
     uint32_t chunk; /**< how much to read at once; grows while both sides keep up */
     uint8_t small;  /**< spliced reads in a row that were not worth it */
+    bool untold;    /**< … or not, because it has no half-close */
     bool no_loan;   /**< the source cannot lend what it holds */
     bool blind;     /**< the destination cannot tell what it has room for */
     bool splice;    /**< bulk between sockets: move by splice */
@@ -67,6 +70,7 @@ struct gost_pump {
     uint64_t born;            /**< when it started */
     uint64_t last;            /**< when bytes last moved */
     uint64_t idle_ms;         /**< the limit of silence now; 0: none */
+    uint64_t patience;        /**< and what it was before `lingering` */
     int rc;                   /**< why it ended: 0 or a negative code */
     int broken;               /**< which side failed, 0 or 1; -1: none */
     bool probing;             /**< the kernel probes silent peers */

@@ -35,6 +35,8 @@ enum gost_query {
     GOST_QUERY_LOCAL_ADDR, /**< union gost_sockaddr * */
     GOST_QUERY_PEER_ADDR,  /**< union gost_sockaddr * */
     GOST_QUERY_TLS,        /**< struct gost_tls_info * (transport/tls.h) */
+    GOST_QUERY_GONE, /**< bool *: the peer has let go of the stream, and nobody reads what is written;
+                        only of streams that learn of it without a write */
     GOST_QUERY_ROOM, /**< size_t *: bytes that a write would take now; 0: none until the writer's waker
                         fires; SIZE_MAX: it would fail. Only of streams that know, those of a
                         multiplexer */

@@ -1,5 +1,5 @@
 /*
- * The session: its birth, its clock, its task, and its death.
+ * The session: its birth, its task, and its death.
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -10,12 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    WATCH_MS = 1000,     /* between looks at a carrier that may not get through */
-    RETRIES_SUSPECT = 3, /* of its kernel, in a row, that keep new streams off the session */
-    RETRIES_MAX = 5,     /* and that end it */
-};
 
 static _Thread_local struct gost_list sessions; /* of this thread */
 
@@ -156,7 +150,7 @@ static bool is_finished(const struct gost_mux *m)
     return m->rc == 0 && !m->owned && m->live == 0 && m->out.len == 0 && !m->below_holds;
 }
 
-static void finish(struct gost_mux *m)
+void gost__mux_finish(struct gost_mux *m)
 {
     die_of(m, GOST_ECANCELED, "no longer needed");
 }
@@ -167,7 +161,7 @@ void gost_mux_release(struct gost_mux *m)
     if (m->rc == 0 && m->protocol->farewell)
         m->protocol->farewell(m);
     if (is_finished(m))
-        finish(m);
+        gost__mux_finish(m);
     if (m->rc != 0) {
         end_now(m);
         return;
@@ -194,102 +188,6 @@ void gost_mux_cleanup(void)
     struct gost_mux *m;
     while (sessions.next && (m = first_released()))
         gost_mux_close(m);
-}
-
-/* --- the clock ---------------------------------------------------------------------------- */
-
-static bool has_closed(const struct gost_mux *m)
-{
-    return m->count > m->live + m->accepted_count;
-}
-
-/* When silence means that the session is dead. */
-static uint64_t silent_until(const struct gost_mux *m)
-{
-    if (!m->keepalive || m->paused)
-        return GOST_NEVER;
-    if (m->protocol == &gost__mux_smux)
-        return m->heard_at + m->timeout;
-    return m->pinged > m->heard_at ? m->pinged + m->timeout : GOST_NEVER;
-}
-
-void gost__mux_arm(struct gost_mux *m)
-{
-    uint64_t at = gost_deadline_min(silent_until(m), m->watch_at);
-    if (m->rc != 0)
-        return;
-    if (m->keepalive)
-        at = gost_deadline_min(at, m->ping_at);
-    if (m->paused)
-        at = gost_deadline_min(at, gost_now() + 1000);
-    if (has_closed(m))
-        at = gost_deadline_min(at, gost_now() + GOST__MUX_FAREWELL_MS / 4);
-    if (!m->owned && m->live == 0)
-        at = gost_deadline_min(at, m->farewell_at);
-    gost_timer_start(&m->timer, at);
-}
-
-/* Streams that we closed long ago and whose peer goes on all the same: reset them. */
-static void sweep_closed(struct gost_mux *m, uint64_t now)
-{
-    struct gost__mux_stream *s, *next = NULL;
-    uint32_t at = 0;
-    while ((s = gost__mux_each(m, &at, &next))) {
-        if (s->closed && now - s->touched >= GOST__MUX_FAREWELL_MS) {
-            m->protocol->refuse(m, s->id);
-            gost__mux_stream_free(s);
-        }
-    }
-}
-
-/*
- * Does the kernel get anything through to the peer? This tells a network that is gone within seconds,
- * where the keepalive needs half a minute. A peer that takes nothing but answers is no such case.
- */
-static void watch_carrier(struct gost_mux *m, uint64_t now)
-{
-    int fd;
-    m->retries =
-        gost_stream_query(m->io, GOST_QUERY_CARRIER, &fd) == 0 ? gost_socket_retries(fd) : 0;
-    m->watch_at = m->retries > 0 ? now + WATCH_MS : GOST_NEVER;
-    if (m->retries >= RETRIES_MAX)
-        gost__mux_die(m, gost_fail(GOST_ETIMEDOUT, "the network does not reach the peer any more"));
-}
-
-static void watch_soon(struct gost_mux *m, uint64_t now)
-{
-    m->watch_at = gost_deadline_min(m->watch_at, now + WATCH_MS);
-}
-
-static void look_after(struct gost_mux *m, uint64_t now)
-{
-    if (now >= m->watch_at)
-        watch_carrier(m, now);
-    if (m->rc != 0)
-        return;
-    if (now >= silent_until(m)) {
-        gost__mux_die(m, gost_fail(GOST_ETIMEDOUT, "the peer gave no sign of life for %.3g s",
-                                   (double)m->timeout / 1000));
-        return;
-    }
-    if (m->keepalive && now >= m->ping_at) {
-        m->ping_at = now + m->interval;
-        watch_soon(m, now);
-        m->protocol->ping(m);
-    }
-    if (m->paused && now - m->paused_at >= GOST_MUX_STALL_MS)
-        gost__mux_evict(m);
-    if (has_closed(m))
-        sweep_closed(m, now);
-    if (!m->owned && m->live == 0 && now >= m->farewell_at)
-        finish(m);
-}
-
-static void on_timer(struct gost_timer *t)
-{
-    struct gost_mux *m = gost_container_of(t, struct gost_mux, timer);
-    look_after(m, gost_now());
-    gost__mux_arm(m);
 }
 
 /* --- the work ----------------------------------------------------------------------------- */
@@ -323,7 +221,7 @@ static void on_task(struct gost_task *t)
             m->events->on_idle(m);
     }
     if (is_finished(m))
-        finish(m);
+        gost__mux_finish(m);
     if (m->rc != 0)
         bury(m);
     m->busy = false;
@@ -361,7 +259,7 @@ static void set_up(struct gost_mux *m, bool client)
     gost_list_create(&m->ahead);
     gost_buf_create(&m->out, GOST__MUX_OUT_MAX);
     gost_task_create(&m->task, on_task);
-    gost_timer_create(&m->timer, on_timer);
+    gost_timer_create(&m->timer, gost__mux_on_timer);
     m->below[GOST_READER].fn = on_readable;
     m->below[GOST_WRITER].fn = on_writable;
     m->client = client;
@@ -370,6 +268,7 @@ static void set_up(struct gost_mux *m, bool client)
     m->quota = m->max_frame;
     m->heard_at = m->measured_at = gost_now();
     m->ping_at = m->heard_at + m->interval;
+    m->sweep_at = GOST_NEVER;
     m->watch_at = GOST_NEVER;
     m->owned = true;
     m->rx_due = true; /* bytes may have been pushed back, or come before our wakers were set */
@@ -419,7 +318,7 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
         return gost_mux_error(m);
     if (m->peer_is_done)
         return gost_fail(GOST_EOF, "the peer takes no new streams in this session");
-    if (m->retries >= RETRIES_SUSPECT)
+    if (gost__mux_is_suspect(m))
         return gost_fail(GOST_ETIMEDOUT, "the session's peer does not answer");
     if (m->count >= GOST_MUX_STREAMS_MAX || m->unanswered >= GOST__MUX_UNANSWERED)
         return gost_fail(GOST_ELIMIT, "too many streams in this session (%u, %u not accepted yet)",
@@ -432,10 +331,7 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
         return GOST_ENOMEM;
     gost__mux_count_live(m, 1);
     m->idle_due = false;
-    if (m->watch_at == GOST_NEVER && gost_now() - m->heard_at > WATCH_MS) {
-        watch_soon(m, gost_now()); /* it has been quiet: is the peer still there? */
-        gost__mux_arm(m);
-    }
+    gost__mux_watch_quiet(m);
     m->protocol->open(s);
     *out = &s->base;
     return 0;

@@ -18,8 +18,10 @@
  * is closed once its reader has taken nothing for GOST_MUX_STALL_MS.
  *
  * Ends: smux has no half-close. Its FIN says "this stream is over", peers drop what they still had
- * to send, so shutdown answers GOST_ENOTSUP and only closing a stream sends FIN; a stream that got
- * one reads what came before and then the end, and its writes fail with -EPIPE. yamux half-closes.
+ * to send, so only closing a stream sends FIN; a stream that got one reads what came before and then
+ * the end, its writes fail with -EPIPE, and GOST_QUERY_GONE is true. Two of us half-close all the
+ * same, see GOST_SMUX_HALVES: shutdown tells the peer, and answers GOST_ENOTSUP until the peer has
+ * said, once in a session, that it understands. yamux half-closes.
  * Closing a stream never disturbs the session. When a session dies, its streams give what they hold
  * and then fail with the story of its death.
  */
@@ -32,9 +34,9 @@
 enum gost_mux_type { GOST_MUX_SMUX, GOST_MUX_YAMUX };
 
 enum {
-    GOST_MUX_STALL_MS = 10 * 1000, /**< see above */
-    GOST_MUX_BACKLOG = 128,        /**< new streams taken in one turn of the loop */
-    GOST_MUX_STREAMS_MAX = 65536,  /**< open at a time in one session; more are refused */
+    GOST_MUX_STALL_MS = 5 * 1000, /**< see above */
+    GOST_MUX_BACKLOG = 128,       /**< new streams taken in one turn of the loop */
+    GOST_MUX_STREAMS_MAX = 65536, /**< open at a time in one session; more are refused */
 };
 
 /** What both ends agree on, and limits. All zero is smux 1 with the defaults. */

@@ -15,6 +15,8 @@ enum {
     GOST__MUX_OUT_MAX = 4 * 1024 * 1024, /**< waiting, control frames included: the session dies */
     GOST__MUX_REPLY_MAX = 512 * 1024,    /**< waiting, before a flood of nonsense gets no replies */
     GOST__MUX_UNANSWERED = 256,          /**< yamux: openings before the first is acknowledged */
+    GOST__MUX_LATE_MAX = 64 * 1024, /**< bytes for a closed stream that may have been under way … */
+    GOST__MUX_LATE_MS = 1000,       /**< … and until when */
     GOST__MUX_FAREWELL_MS = 60 * 1000, /**< for a peer to take our last bytes, or to end its side */
 };
 
@@ -37,6 +39,7 @@ struct gost__mux_stream {
     uint32_t fresh_from;              /**< bytes of the first that were read */
     uint32_t fresh_len;               /**< bytes of all */
     uint32_t quota;                   /**< may send so much before the others that wait: its turn */
+    uint32_t dropped;                 /**< bytes that came after the user had closed it */
     uint32_t round, served;           /**< session's counts as of its last turn */
     int rc;                           /**< why the stream alone failed, or 0 */
     const char *why;                  /**< the words for that, static */
@@ -44,6 +47,8 @@ struct gost__mux_stream {
     bool asked;                       /**< the writer asks for room before it takes a turn */
     bool starved;                     /**< a writer waits for credit */
     bool fin_in, fin_out; /**< ended by the peer, by us (or no goodbye is due any more) */
+    bool half_out;        /**< smux: our direction is ended, for a peer that understands */
+    bool gone;            /**< smux: the peer has forgotten the stream */
     bool unanswered;      /**< yamux: we opened it, and wait for the acknowledgement */
     bool closed;          /**< yamux: the user is gone, the peer has not ended its side yet */
 };
@@ -51,8 +56,8 @@ struct gost__mux_stream {
 /** One of smux and yamux. All run inside the session's code and never call its users. */
 struct gost__mux_protocol {
     const char *name;
-    uint8_t head; /**< bytes before data */
-    bool half_close;
+    uint8_t head;         /**< bytes before data */
+    bool half_close;      /**< each direction has an end, and a stream lives until it has both */
     uint32_t first_id[2]; /**< of the server's, the client's streams */
     /**
      * Take one frame's head (and a control frame's payload).
@@ -63,6 +68,8 @@ struct gost__mux_protocol {
     void (*data_head)(const struct gost__mux_stream *s, uint8_t *head, uint32_t n);
     void (*open)(struct gost__mux_stream *s);   /**< tell the peer */
     void (*accept)(struct gost__mux_stream *s); /**< acknowledge; NULL: nothing to say */
+    /** End our direction only. @return 0 or GOST_ENOTSUP */
+    int (*shutdown)(struct gost__mux_stream *s);
     void (*fin)(struct gost__mux_stream *s);
     void (*refuse)(struct gost_mux *m, uint32_t id); /**< a stream, or what is left of it */
     void (*consumed)(struct gost__mux_stream *s);    /**< the user has read: give window back */
@@ -142,7 +149,11 @@ struct gost_mux {
     uint64_t ping_at;         /**< when the next sign of life is due */
     uint64_t pinged;          /**< yamux: when the last one was sent, 0: never */
     uint32_t ping_count;      /**< yamux */
-    uint64_t farewell_at;     /**< without owner and streams: when to give up on the last bytes */
+    bool halves;          /**< smux: the peer understands that one direction alone has ended … */
+    bool told_halves;     /**< … and knows that we do */
+    uint64_t late_at;     /**< when to reset closed streams whose peers wait for window; 0: none */
+    uint64_t sweep_at;    /**< when to look at streams that are `closed` */
+    uint64_t farewell_at; /**< without owner and streams: when to give up on the last bytes */
 };
 
 /* --- the session (mux.c) ------------------------------------------------------------------ */
@@ -155,6 +166,20 @@ void gost__mux_post(struct gost_mux *m);
 
 /** The session is over, as the diag at hand tells. The rest follows in the task. @return rc */
 int gost__mux_die(struct gost_mux *m, int rc);
+
+/** The user of a stream is gone, and its peer has not ended its side: keep it for a while. */
+void gost__mux_closed(struct gost__mux_stream *s);
+
+void gost__mux_on_timer(struct gost_timer *t);
+
+/** The kernel gets nothing through to the peer: no new streams, for now. */
+bool gost__mux_is_suspect(const struct gost_mux *m);
+
+/** A stream is opened: if it has been quiet, look soon whether the peer is still there. */
+void gost__mux_watch_quiet(struct gost_mux *m);
+
+/** The session is not needed any more. */
+void gost__mux_finish(struct gost_mux *m);
 
 /** Set the timer to the next thing that is due. */
 void gost__mux_arm(struct gost_mux *m);

@@ -45,6 +45,35 @@ static void smux_fin(struct gost__mux_stream *s)
     control(s->mux, GOST_SMUX_FIN, s->id);
 }
 
+/*
+ * Whoever does not understand is not disturbed. Until the peer has said that it does, the answer is
+ * "not supported", and worth another try later.
+ */
+static int smux_shutdown(struct gost__mux_stream *s)
+{
+    struct gost_mux *m = s->mux;
+    if (s->gone || s->id == GOST_SMUX_HALVES)
+        return GOST_ENOTSUP;
+    if (!s->half_out)
+        control(m, GOST_SMUX_NOP, s->id);
+    s->half_out = true;
+    return m->halves ? 0 : GOST_ENOTSUP;
+}
+
+/* A NOP with a stream's number. */
+static void on_half(struct gost_mux *m, uint32_t id)
+{
+    struct gost__mux_stream *s = gost__mux_find(m, id);
+    m->halves = true;
+    if (id == GOST_SMUX_HALVES)
+        return;
+    if (!m->told_halves)
+        control(m, GOST_SMUX_NOP, GOST_SMUX_HALVES);
+    m->told_halves = true;
+    if (s)
+        gost__mux_peer_ends(s);
+}
+
 static void smux_refuse(struct gost_mux *m, uint32_t id)
 {
     control(m, GOST_SMUX_FIN, id);
@@ -100,8 +129,10 @@ static void on_open(struct gost_mux *m, uint32_t id)
 static void on_end(struct gost_mux *m, uint32_t id)
 {
     struct gost__mux_stream *s = gost__mux_find(m, id);
-    if (s)
-        gost__mux_peer_ends(s);
+    if (!s)
+        return;
+    s->gone = true;
+    gost__mux_peer_ends(s);
 }
 
 /* Only PSH and UPD have a payload, whatever the others' length says. */
@@ -133,7 +164,9 @@ static ssize_t smux_input(struct gost_mux *m, const uint8_t *p, size_t n)
             return 0;
         on_update(m, f.stream, &u);
         return used + GOST_SMUX_UPDATE_MAX;
-    default: /* NOP: that something came is noted already */
+    default: /* that something came is noted already */
+        if (f.stream != 0)
+            on_half(m, f.stream);
         return used;
     }
 }
@@ -145,6 +178,7 @@ const struct gost__mux_protocol gost__mux_smux = {
     .input = smux_input,
     .data_head = smux_data_head,
     .open = smux_open,
+    .shutdown = smux_shutdown,
     .fin = smux_fin,
     .refuse = smux_refuse,
     .consumed = smux_consumed,

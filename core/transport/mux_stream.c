@@ -60,9 +60,9 @@ static ssize_t stream_writev(struct gost_stream *base, const struct iovec *iov, 
     int rc = failure(s);
     if (rc != 0)
         return rc;
-    if (s->fin_out)
+    if (s->fin_out || s->half_out)
         return gost_fail(-EPIPE, "write after the end");
-    if (s->fin_in && !s->mux->protocol->half_close)
+    if (s->gone)
         return gost_fail(-EPIPE, "the peer closed the stream"); /* it would drop what comes */
     return gost__mux_send(s, iov, count);
 }
@@ -75,8 +75,8 @@ static int stream_flush(struct gost_stream *base)
 
 /*
  * A smux FIN would be understood as "closed": the peer's writes fail from then on, and what it
- * still had to say is lost. So there is no half-close; whoever needs one waits (see the pump's
- * linger).
+ * still had to say is lost. With a peer that knows nothing better there is no half-close; whoever
+ * needs one waits (see the pump's linger).
  */
 static int stream_shutdown(struct gost_stream *base)
 {
@@ -84,11 +84,9 @@ static int stream_shutdown(struct gost_stream *base)
     int rc = failure(s);
     if (rc != 0)
         return rc;
-    if (!s->mux->protocol->half_close)
-        return GOST_ENOTSUP;
     if (!s->fin_out)
-        s->mux->protocol->fin(s);
-    return s->mux->rc;
+        rc = s->mux->protocol->shutdown(s);
+    return s->mux->rc != 0 ? s->mux->rc : rc;
 }
 
 static void stream_set_waker(struct gost_stream *base, enum gost_side side, struct gost_waker *w)
@@ -99,8 +97,7 @@ static void stream_set_waker(struct gost_stream *base, enum gost_side side, stru
 /* A stream that takes nothing any more is better written to, which tells why. */
 static size_t stream_room(struct gost__mux_stream *s)
 {
-    bool over = s->rc != 0 || s->fin_out || (s->fin_in && !s->mux->protocol->half_close);
-    if (over)
+    if (s->rc != 0 || s->fin_out || s->half_out || s->gone)
         return SIZE_MAX;
     s->asked = true;
     return gost__mux_room(s);
@@ -111,6 +108,10 @@ static int stream_query(struct gost_stream *base, enum gost_query what, void *ou
 {
     if (what == GOST_QUERY_FD || what == GOST_QUERY_CARRIER)
         return GOST_ENOTSUP;
+    if (what == GOST_QUERY_GONE) {
+        *(bool *)out = self_of(base)->gone;
+        return 0;
+    }
     if (what == GOST_QUERY_ROOM) {
         *(size_t *)out = stream_room(self_of(base));
         return 0;
@@ -129,15 +130,13 @@ static void stream_destroy(struct gost_stream *base)
     if (m->idle_due)
         gost__mux_post(m);
     if (m->rc == 0 && s->rc == 0 && m->protocol->half_close && !s->fin_in) {
-        s->closed = true; /* stays until the peer has ended its side as well */
+        gost__mux_closed(s); /* stays until the peer has ended its side as well */
         s->waker[GOST_READER] = s->waker[GOST_WRITER] = NULL;
-        s->touched = gost_now();
         if (m->rx_stream == s)
             m->rx_stream = NULL;
         gost__mux_drop_input(s);
         gost__mux_yield_turn(s);
         gost_list_remove(&s->wait);
-        gost__mux_arm(m);
         return;
     }
     gost__mux_stream_free(s);

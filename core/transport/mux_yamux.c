@@ -54,6 +54,12 @@ static void yamux_fin(struct gost__mux_stream *s)
     control(s->mux, GOST_YAMUX_WINDOW, GOST_YAMUX_FIN, s->id, 0);
 }
 
+static int yamux_shutdown(struct gost__mux_stream *s)
+{
+    yamux_fin(s);
+    return 0;
+}
+
 static void yamux_refuse(struct gost_mux *m, uint32_t id)
 {
     control(m, GOST_YAMUX_WINDOW, GOST_YAMUX_RST, id, 0);
@@ -148,8 +154,20 @@ static void on_ends(struct gost__mux_stream *s, uint16_t flags)
     }
 }
 
-static ssize_t on_data(struct gost_mux *m, struct gost__mux_stream *s, const struct gost_yamux *f)
+/*
+ * More data for a stream that our user closed. A peer that goes on after what may have been under
+ * way would wait for window that it never gets: it is told that nobody listens.
+ */
+static bool is_too_late(struct gost__mux_stream *s, uint32_t n)
 {
+    s->dropped += n;
+    return s->dropped > GOST__MUX_LATE_MAX || gost_now() - s->touched > GOST__MUX_LATE_MS;
+}
+
+static ssize_t on_data(struct gost_mux *m, struct gost__mux_stream **stream,
+                       const struct gost_yamux *f)
+{
+    struct gost__mux_stream *s = *stream;
     if (s && f->length > s->allow) {
         gost_fail(GOST_EPROTO, "stream %u: %" PRIu32 " bytes came where the window had %" PRId64,
                   (unsigned)s->id, f->length, s->allow);
@@ -158,6 +176,11 @@ static ssize_t on_data(struct gost_mux *m, struct gost__mux_stream *s, const str
     if (!s && f->length > GOST__MUX_OUT_MAX) {
         gost_fail(GOST_EPROTO, "%" PRIu32 " bytes came for no stream", f->length);
         return broken(m);
+    }
+    if (s && s->closed && is_too_late(s, f->length)) {
+        yamux_refuse(m, s->id);
+        gost__mux_stream_free(s);
+        *stream = s = NULL;
     }
     if (f->length > 0)
         gost__mux_payload(m, s, f->length);
@@ -179,7 +202,7 @@ static ssize_t yamux_input(struct gost_mux *m, const uint8_t *p, size_t n)
     if (rc != 0)
         return rc;
     if (f.type == GOST_YAMUX_DATA)
-        used = on_data(m, s, &f);
+        used = on_data(m, &s, &f);
     else if (s && s->credit + f.length <= UINT32_MAX)
         gost__mux_set_credit(s, s->credit + f.length);
     if (used > 0 && s)
@@ -196,6 +219,7 @@ const struct gost__mux_protocol gost__mux_yamux = {
     .data_head = yamux_data_head,
     .open = yamux_open,
     .accept = yamux_accept,
+    .shutdown = yamux_shutdown,
     .fin = yamux_fin,
     .refuse = yamux_refuse,
     .consumed = yamux_consumed,

@@ -164,9 +164,43 @@ NET_TEST(pumps_move_bytes_both_ways_through_one_session)
     check_tunnels(&mux_yamux, 5, 3000000, false);
 }
 
-NET_TEST(yamux_carries_half_closed_tunnels)
+NET_TEST(half_closed_tunnels_are_carried)
 {
     check_tunnels(&mux_yamux, 3, 1000000, true);
+    check_tunnels(&mux_smux1, 3, 1000000, true);
+    check_tunnels(&mux_smux2, 3, 1000000, true);
+}
+
+NET_TEST(a_stream_closed_as_a_whole_ends_its_pump_at_once_and_loses_nothing)
+{
+    struct gost_stream *one, *two;
+    struct tunnel t;
+    size_t got = 0, n = 200000;
+    ssize_t more = 1;
+    uint8_t *bytes = calloc(1, n);
+    mux_tcp_pair(&one, &two);
+    struct mux_side *a = mux_side_new(one, &mux_smux2, true),
+                    *b = mux_side_new(two, &mux_smux2, false);
+    struct gost_stream *near = mux_opened(a), *far;
+    NET_UNTIL(b->streams == 1);
+    tunnel_ends(&t);
+    far = mux_taken(b, 0);
+    gost_pump_start(&t.pump[1], &t.end[1], &far, NULL, NULL, on_pump_done);
+    pumps_running++;
+    CHECK_INT(send(t.app[1], "unread", 6, 0), 6);
+    CHECK_INT(gost_stream_write(near, bytes, n), n);
+    gost_stream_close(near); /* FIN, and the target would say nothing for ever */
+    NET_UNTIL(pumps_running == 0);
+    NET_UNTIL((more = recv(t.app[1], bytes, n, MSG_DONTWAIT)) == 0 ||
+              (more > 0 && (got += (size_t)more) > n));
+    CHECK_INT(got, n);
+    CHECK_INT(t.pump[1].rc, 0);
+    free(bytes);
+    close(t.app[0]);
+    close(t.app[1]);
+    gost_stream_close(t.end[0]);
+    mux_side_delete(a);
+    mux_side_delete(b);
 }
 
 NET_TEST(the_end_of_a_socket_ends_the_stream_and_the_other_socket)

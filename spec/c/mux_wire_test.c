@@ -336,10 +336,39 @@ FIBER_TEST(yamux_keeps_a_closed_stream_until_the_peer_ends_it)
     mux_feed(raw, "00010004 00000001 00000000");
     NET_AWAIT(side->mux->count == 1);
     gost__mux_find(side->mux, 3)->touched -= GOST__MUX_FAREWELL_MS; /* … or long enough */
+    side->mux->sweep_at = gost_now();
     gost_timer_start(&side->mux->timer, gost_now());
     MUX_EXPECT(raw, "00010008 00000003 00000000");
     CHECK_INT(side->mux->count, 0);
     CHECK_INT(side->mux->unanswered, 0);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(yamux_resets_a_closed_stream_whose_peer_had_more_to_say)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_yamux, true, &raw);
+    struct gost_stream *s = mux_opened(side), *t = mux_opened(side);
+    uint8_t *bytes = calloc(1, GOST__MUX_LATE_MAX + 1);
+    mux_feed(raw, "00000002 00000001 00000003 616263 00000002 00000003 00000000");
+    MUX_EXPECT(raw, "00010001 00000001 00000000 00010001 00000003 00000000");
+    mux_silent(raw);
+    gost_stream_close(s); /* with unread bytes: who knows how many wait behind them */
+    gost_stream_close(t);
+    MUX_EXPECT(raw, "00010004 00000001 00000000 00010004 00000003 00000000");
+    gost__mux_find(side->mux, 1)->touched -= GOST__MUX_LATE_MS;
+    side->mux->sweep_at = gost_now();
+    gost_timer_start(&side->mux->timer, gost_now());
+    MUX_EXPECT(raw, "00010008 00000001 00000000");
+    CHECK_INT(side->mux->count, 1);
+    mux_feed(raw, "00000000 00000003 00010001"); /* and one that goes on and on */
+    CHECK_INT(gost_io_write(raw, bytes, GOST__MUX_LATE_MAX + 1, UNTIL_MS), 0);
+    MUX_EXPECT(raw, "00010008 00000003 00000000");
+    CHECK_INT(side->mux->count, 0);
+    free(bytes);
+    mux_silent(raw);
+    CHECK_INT(gost_mux_error(side->mux), 0);
     mux_side_delete(side);
     gost_stream_close(raw);
 }
@@ -462,6 +491,133 @@ TEST(settings_that_cannot_work_are_refused)
                             off = {.keepalive_interval = 31000, .keepalive_disabled = true};
     CHECK_INT(gost_mux_options_check(&zero), 0);
     CHECK_INT(gost_mux_options_check(&off), 0);
+}
+
+static bool is_gone(struct gost_stream *s)
+{
+    bool gone = false;
+    CHECK_INT(gost_stream_query(s, GOST_QUERY_GONE, &gone), 0);
+    return gone;
+}
+
+FIBER_TEST(smux_half_closes_with_a_peer_that_says_it_understands)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_smux1, true, &raw);
+    struct gost_stream *s = mux_opened(side), *t = mux_opened(side);
+    char got[8];
+    CHECK_INT(gost_stream_shutdown(s), GOST_ENOTSUP);
+    CHECK_INT(gost_stream_shutdown(s), GOST_ENOTSUP);
+    CHECK_INT(gost_stream_write(s, "x", 1), -EPIPE);
+    MUX_EXPECT(raw, "0100 0000 03000000 0100 0000 05000000 0103 0000 03000000");
+    mux_feed(raw, "0103 0000 68616c66"); /* understood */
+    NET_AWAIT(gost_stream_shutdown(s) == 0);
+    CHECK_INT(gost_stream_shutdown(t), 0); /* from now on it is not asked any more */
+    MUX_EXPECT(raw, "0103 0000 05000000");
+    mux_feed(raw, "0102 0300 03000000 616263");
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 3);
+    CHECK(!is_gone(s));
+    mux_feed(raw, "0103 0000 03000000");
+    MUX_EXPECT(raw, "0103 0000 68616c66"); /* nor asks the peer again */
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 0);
+    CHECK(!is_gone(s));
+    gost_stream_close(s);
+    gost_stream_close(t);
+    MUX_EXPECT(raw, "0101 0000 03000000 0101 0000 05000000");
+    mux_silent(raw);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(smux_has_no_half_close_with_a_peer_that_is_silent_about_it)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_smux2, true, &raw);
+    struct gost_stream *s = mux_opened(side), *t = mux_opened(side);
+    char got[8];
+    CHECK_INT(gost_stream_shutdown(s), GOST_ENOTSUP);
+    mux_feed(raw, "0202 0300 03000000 616263 0203 0000 00000000"); /* as GOST goes on */
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 3);
+    CHECK_INT(gost_stream_shutdown(s), GOST_ENOTSUP);
+    CHECK_INT(gost_stream_shutdown(t), GOST_ENOTSUP);
+    mux_side_delete(side);
+    gost_stream_close(s);
+    gost_stream_close(t);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(smux_goes_on_writing_after_the_peers_half_close_and_not_after_its_fin)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_smux2, false, &raw);
+    char got[8];
+    mux_feed(raw,
+             "0200 0000 03000000 0202 0200 03000000 6869 0203 0000 03000000 0203 0000 07000000");
+    NET_AWAIT(side->streams == 1);
+    struct gost_stream *s = side->stream[0];
+    MUX_EXPECT(raw, "0203 0000 68616c66");
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 2);
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 0);
+    CHECK(!is_gone(s));
+    CHECK_INT(gost_io_write(s, "abc", 3, UNTIL_MS), 0);
+    MUX_EXPECT(raw, "0202 0300 03000000 616263");
+    mux_feed(raw, "0201 0000 03000000");
+    NET_AWAIT(is_gone(s));
+    CHECK_INT(gost_stream_write(s, "x", 1), -EPIPE);
+    mux_silent(raw);
+    CHECK_INT(gost_mux_error(side->mux), 0);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(a_stream_says_what_it_has_room_for)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_smux2, true, &raw);
+    struct gost_stream *s = mux_opened(side);
+    uint8_t *bytes = calloc(1, 262144);
+    size_t room = 0;
+    CHECK_INT(gost_stream_query(s, GOST_QUERY_ROOM, &room), 0);
+    CHECK_INT(room, 262144);
+    CHECK_INT(gost_io_write(s, bytes, 262144, UNTIL_MS), 0);
+    CHECK_INT(gost_stream_query(s, GOST_QUERY_ROOM, &room), 0);
+    CHECK_INT(room, 0);
+    CHECK(mux_inside(s)->starved); /* asking is as good as trying: it will be woken */
+    mux_feed(raw, "0204 0800 03000000 00000400 00000100");
+    NET_AWAIT(!mux_inside(s)->starved);
+    CHECK_INT(gost_stream_query(s, GOST_QUERY_ROOM, &room), 0);
+    CHECK_INT(room, 65536);
+    mux_feed(raw, "0201 0000 03000000"); /* better try, and hear why not */
+    NET_AWAIT(is_gone(s));
+    CHECK_INT(gost_stream_query(s, GOST_QUERY_ROOM, &room), 0);
+    CHECK(room == SIZE_MAX);
+    free(bytes);
+    gost_stream_close(s);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(a_stream_lends_what_was_received)
+{
+    struct gost_stream *raw;
+    struct mux_side *side = against(&mux_smux2, false, &raw);
+    struct iovec iov[4];
+    char got[8];
+    mux_feed(raw, "0200 0000 03000000 0202 0300 03000000 616263 0202 0300 03000000 646566");
+    NET_AWAIT(side->streams == 1 && mux_inside(side->stream[0])->in.len == 6);
+    struct gost_stream *s = side->stream[0];
+    CHECK_INT(gost_stream_peek(s, iov, 4), 1);
+    CHECK(iov[0].iov_len == 6 && memcmp(iov[0].iov_base, "abcdef", 6) == 0);
+    gost_stream_skip(s, 4);
+    CHECK_INT(gost_io_read(s, got, sizeof(got), UNTIL_MS), 2);
+    CHECK(memcmp(got, "ef", 2) == 0);
+    CHECK_INT(gost_stream_peek(s, iov, 4), 0);
+    CHECK_INT(side->mux->held, 0);
+    MUX_EXPECT(raw, "0204 0800 03000000 04000000 00000100"); /* the first report */
+    CHECK_INT(gost_stream_unread(s, "xy", 2), 0); /* pushed back: that is to be read first */
+    CHECK_INT(gost_stream_peek(s, iov, 4), 0);
+    mux_side_delete(side);
+    gost_stream_close(raw);
 }
 
 TEST(idle_sessions_and_streams_are_small)

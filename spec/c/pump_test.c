@@ -489,6 +489,25 @@ NET_TEST(silence_ends_what_cannot_be_half_closed)
     check_clean_end(&r); /* an end, not a failure */
 }
 
+NET_TEST(half_close_that_the_far_side_learns_of_later_is_passed_on_after_all)
+{
+    struct rig r;
+    static const struct gost_pump_rules rules = {.idle_ms = 30};
+    rig_set_up(&r, NULL, &no_half, &rules);
+    r.peer[0].shut_after = true;
+    RIG_UNTIL(&r, r.pump.lingering);
+    gost_pump_set_idle(&r.pump, 20);
+    r.pump.patience = 0; /* without the linger it would wait for ever */
+    knob_self(r.pump.stream[1])->k.no_half_close = false;
+    RIG_UNTIL(&r, r.peer[1].eof && !r.pump.lingering);
+    CHECK(!r.done);
+    r.peer[1].to_send = 1000;
+    r.peer[1].shut_after = true;
+    RIG_UNTIL(&r, r.done && r.peer[0].eof);
+    CHECK_INT(r.peer[0].got, 1000);
+    check_clean_end(&r);
+}
+
 /* --- limits --- */
 
 static size_t tokens[2], in_use[2];
