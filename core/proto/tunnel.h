@@ -60,7 +60,8 @@ int gost_tunnels_admit(struct gost_tunnels *t, const struct gost_tunnel_connecto
 struct gost_tunnel_visit {
     const uint8_t *tunnel;
     bool udp;
-    bool many; /**< the visitor's connection has other uses, so it stays where it is */
+    int introduce; /**< tell another host who comes, by a PROXY header of this version; 0: no */
+    bool many;     /**< the visitor's connection has other uses, so it stays where it is */
     const union gost_sockaddr *peer;
     const struct gost_addr *host; /**< as the visitor named it */
 };

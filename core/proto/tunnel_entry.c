@@ -26,6 +26,7 @@ struct entry_settings {
     char *ingress; /* read by the control plane, as is the next one */
     struct gost_strings rules;
     char *entry_id, *sd;
+    int64_t introduce;
     bool direct;
 };
 
@@ -64,6 +65,12 @@ static const struct gost_option options[] = {
     {.key = "tunnel.direct",
      .type = GOST_OPT_BOOL,
      .offset = OPTION(direct),
+     .help = "as of the tunnel service"},
+    {.key = "sd.proxyProtocol",
+     .type = GOST_OPT_INT,
+     .offset = OPTION(introduce),
+     .min = 0,
+     .max = 2,
      .help = "as of the tunnel service"},
     {.key = "sd", .type = GOST_OPT_STRING, .offset = OPTION(sd), .help = "as of the tunnel service"},
     GOST_OPTION_END,
@@ -116,9 +123,13 @@ static int open_way(struct gost_conn *c, const struct gost_request *request, boo
     free(c->target);
     c->target = strdup(gost_addr_format(&request->addr, text));
     int rc = find(c, request, &host, tunnel);
-    struct gost_tunnel_visit visit = {
-        .tunnel = tunnel, .many = many, .peer = &c->peer, .host = &host};
-    return rc == 0 ? gost_tunnels_open(visitor_of(c)->entry->rules.tunnels, c, &visit, way) : rc;
+    const struct gost__tunnel_rules *rules = &visitor_of(c)->entry->rules;
+    struct gost_tunnel_visit visit = {.tunnel = tunnel,
+                                      .many = many,
+                                      .introduce = rules->introduce,
+                                      .peer = &c->peer,
+                                      .host = &host};
+    return rc == 0 ? gost_tunnels_open(rules->tunnels, c, &visit, way) : rc;
 }
 
 static int entry_dial(struct gost_conn *c, const struct gost_request *request,
@@ -285,6 +296,7 @@ static int init(struct gost_handler *h)
     state->http.idle_timeout = s->idle_timeout;
     state->http.keepalive = s->keepalive;
     state->http.agent = state->http.realm = agent;
+    state->rules.introduce = (int)s->introduce;
     state->has_hosts = s->sd && s->sd[0];
     return gost__tunnel_rules_init(&state->rules, s->entry_id, s->direct, s->pool);
 }

@@ -22,6 +22,7 @@ struct tunnel_settings {
     int64_t ttl;
     bool shared;
     char *sd_addr;
+    int64_t introduce;
     /* read by the control plane (lua/gost/tunnels.lua) */
     char *entrypoint, *ingress;
     int64_t entry_proxy_protocol;
@@ -86,6 +87,13 @@ static const struct gost_option options[] = {
      .type = GOST_OPT_STRING,
      .offset = OPTION(sd),
      .help = "name of the service discovery by which hosts find each other's tunnels"},
+    {.key = "sd.proxyProtocol",
+     .type = GOST_OPT_INT,
+     .offset = OPTION(introduce),
+     .min = 0,
+     .max = 2,
+     .help = "tell other hosts who a visitor is by PROXY headers of this version; their entries "
+             "take them"},
     {.key = "sd.addr",
      .type = GOST_OPT_STRING,
      .offset = OPTION(sd_addr),
@@ -268,6 +276,7 @@ static int init(struct gost_handler *h)
     if (!rules)
         return gost_fail_code(GOST_ENOMEM);
     rc = gost__tunnel_rules_init(rules, s->entry_id, s->direct, s->pool);
+    rules->introduce = (int)s->introduce;
     if (rc == 0 && s->sd_addr)
         rc = gost__tunnels_set_address(rules->tunnels, s->sd_addr);
     return rc;

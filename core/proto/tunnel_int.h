@@ -86,6 +86,7 @@ void gost__tunnel_tell(struct gost_tunnels *t, struct gost_conn *c, enum gost_sd
 struct gost__tunnel_rules {
     struct gost_tunnels *tunnels;
     uint8_t entry_id[GOST_UUID_BYTES]; /**< of public visitors; all zero: none */
+    int introduce;                     /**< version of the PROXY headers for other hosts; 0: none */
     bool direct; /**< any tunnel whose ID is known is reached, without a rule */
 };
 

@@ -4,6 +4,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/net/far.h"
+#include "core/proto/handshake.h"
 #include "core/proto/tunnel_int.h"
 #include "core/runtime/workers.h"
 
@@ -112,6 +113,11 @@ int gost_tunnels_open(struct gost_tunnels *t, struct gost_conn *c,
     }
     if (rc == GOST_ENONODE) {
         rc = gost__tunnel_host_dial(t, c, v, &out->up);
+        if (rc == 0 && v->introduce) {
+            rc = gost__introduce(c, out->up, v->introduce);
+            if (rc != 0)
+                gost_tunnel_way_close(out);
+        }
         out->elsewhere = rc == 0;
     }
     return rc == 0 ? 0 : gost_fail_at(rc, "tunnel %s", gost_uuid_format(v->tunnel, text));

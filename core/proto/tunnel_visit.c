@@ -130,8 +130,11 @@ static int open_tunnel(const struct gost__tunnel_rules *r, struct gost_conn *c,
     int rc = find_tunnel(r, c, m, tunnel, &status);
     if (rc != 0)
         return gost__tunnel_refuse(c, status, rc);
-    struct gost_tunnel_visit visit = {
-        .tunnel = tunnel, .udp = gost_relay_is_udp(m), .peer = &c->peer, .host = gost_relay_addr(m)};
+    struct gost_tunnel_visit visit = {.tunnel = tunnel,
+                                      .udp = gost_relay_is_udp(m),
+                                      .introduce = r->introduce,
+                                      .peer = &c->peer,
+                                      .host = gost_relay_addr(m)};
     rc = gost_tunnels_open(r->tunnels, c, &visit, way);
     return rc == 0 ? 0 : gost__tunnel_refuse(c, GOST_RELAY_UNAVAILABLE, rc);
 }

@@ -117,7 +117,7 @@ local function entry(service, item, number)
         pool = pool_of(service), ingress = own or option "ingress", tunnel = not own and option "tunnel" or nil,
         readTimeout = option "entrypoint.readTimeout", idleTimeout = option "idleTimeout",
         keepalive = option "entrypoint.keepalive", sd = option "sd", ["entrypoint.id"] = option "entrypoint.id",
-        ["tunnel.direct"] = option "tunnel.direct",
+        ["tunnel.direct"] = option "tunnel.direct", ["sd.proxyProtocol"] = option "sd.proxyProtocol",
       },
     },
     listener = { type = "tcp", metadata = {} },

@@ -27,6 +27,8 @@ services:
       entrypoint: "%s:%d"
       tunnel: [ "a.test:%s", "localhost:%s", "private.test:$%s", "b.test:%s" ]
       tunnel.ttl: 1s
+      sd.proxyProtocol: 1
+      entrypoint.ProxyProtocol: 1
       sd: hosts
   listener: { type: tcp }
 authers:
@@ -84,6 +86,11 @@ describe("Two hosts that share a Redis", function()
     told(A)
     for _, server in ipairs { one, two } do
       for _ = 1, 4 do assert.equal("hello\n", get(server.ports[2], "a.test").body) end
+      local c = client.tcp(server.ports[2]):send("GET /hello HTTP/1.1\r\nHost: a.test\r\n\r\n")
+      assert.matches("^HTTP/1.1 200", c:read_head())
+      local _, from = c.sock:getsockname()
+      web:wait_log(("127.0.0.1:%d ><"):format(from)) -- the visitor, not the host that passed it on
+      c:close()
       assert.is_true(support.pattern(3000000) == get(server.ports[2], "a.test", "/bytes/3000000").body)
       assert.equal(502, get(server.ports[2], "private.test").http_code)
       assert.equal(503, get(server.ports[2], "b.test").http_code)
