@@ -14,7 +14,7 @@ return {
   "service.cache", "service.recorders",
   "handler.limiter", "handler.observer", "handler.tls",
   "listener.auther", "listener.authers", "listener.auth",
-  "metadata.service.enableStats", "metadata.service.labels",
+  "metadata.service.labels",
   "metadata.service.observer.period", "metadata.service.observer.resetTraffic",
 
   -- forwarding

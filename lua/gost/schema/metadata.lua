@@ -49,7 +49,7 @@ return {
     { key = "postUp", type = "list", help = "commands run when serving begins" },
     { key = "preDown", type = "list", help = "commands run before closing" },
     { key = "postDown", type = "list", help = "commands run after closing" },
-    { key = "enableStats", type = "bool", default = "false", help = "count connections and bytes" },
+    { key = "enableStats", type = "bool", default = "false", help = "connections and bytes are counted in any case" },
     { key = "limiter.scope", type = "enum", choices = { "", "service", "conn", "client" },
       help = "what the limiter of the service applies to; empty: everything" },
     { key = "labels", type = "map", help = "labels for log lines and records" },
