@@ -5,7 +5,9 @@
 #include "core/policy/conn_limit.h"
 #include "core/policy/rate_limit.h"
 #include "core/policy/traffic.h"
+#include "core/runtime/fiber.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Add the rules of field "limits"; raises on a bad one. */
@@ -39,7 +41,61 @@ static int add_rate(void *o, const char *rule, size_t n)
     return gost_rate_limit_add(o, rule, n);
 }
 
-/* core.traffic_limiter{name=, limits={"$ in out"…}} -> Traffic */
+/* A Lua function that is asked for rates: fn(conn, scope) -> in, out. */
+struct script {
+    int ref;
+};
+
+static uint64_t rate_at(lua_State *L, int index)
+{
+    double rate = lua_tonumber(L, index);
+    return rate >= 1 && rate < 1e18 ? (uint64_t)rate : 0;
+}
+
+static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
+{
+    struct script *s = arg;
+    struct gost_fiber *f = gost_fiber_self();
+    lua_State *L = gostL_thread();
+    luaL_checkstack(L, 8, "limiter");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+    if (f && f->conn)
+        gostL_push_conn(L, f->conn);
+    else
+        lua_pushnil(L);
+    lua_pushstring(L, scope == GOST_SCOPE_SERVICE ? "service"
+                      : scope == GOST_SCOPE_CONN  ? "conn"
+                                                  : "client");
+    if (gostL_call(L, 2, 2, "limiter", &gostL_default_budget) != 0)
+        return; /* it has been logged */
+    rate[GOST_LIMIT_IN] = rate_at(L, -2);
+    rate[GOST_LIMIT_OUT] = rate_at(L, -1);
+    lua_pop(L, 2);
+}
+
+static void traffic_drop(void *arg)
+{
+    struct script *s = arg;
+    gostL_unref(s->ref);
+    free(s);
+}
+
+static void take_script(lua_State *L, struct gost_traffic *t)
+{
+    if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
+        struct script *s = malloc(sizeof(*s));
+        if (!s)
+            luaL_error(L, "not enough memory");
+        lua_pushvalue(L, -1);
+        s->ref = gostL_ref(L);
+        t->hook_arg = s;
+        t->hook = traffic_hook;
+        t->hook_drop = traffic_drop;
+    }
+    lua_pop(L, 1);
+}
+
+/* core.traffic_limiter{name=, limits={"$ in out"…}, fn=} -> Traffic */
 static int l_traffic(lua_State *L)
 {
     struct gost_traffic *t;
@@ -50,6 +106,7 @@ static int l_traffic(lua_State *L)
         return luaL_error(L, "limiter: %s", gost_diag_text(rc));
     *box = t;
     add_rules(L, add_traffic, t);
+    take_script(L, t);
     return 1;
 }
 

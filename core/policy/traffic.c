@@ -47,6 +47,8 @@ void gost_traffic_unref(struct gost_traffic *t)
 {
     if (!t || --t->refs > 0)
         return;
+    if (t->hook_drop)
+        t->hook_drop(t->hook_arg);
     gost__pool_give(t->name, t->keys);
     gost__pool_give(t->name, t->service);
     rules_unref(t->rules);
@@ -56,7 +58,7 @@ void gost_traffic_unref(struct gost_traffic *t)
 
 static int need_keys(struct gost_traffic *t)
 {
-    if (t->keys || !gost_limits_keyed(&t->rules->limits))
+    if (t->keys || !(t->hook || gost_limits_keyed(&t->rules->limits)))
         return 0;
     t->keys = gost__pool_take("traffic-keys", t->name, sizeof(*t->keys));
     return t->keys ? 0 : gost_fail_code(GOST_ENOMEM);
@@ -88,10 +90,29 @@ void gost_traffic_swap(struct gost_traffic *a, struct gost_traffic *b)
 
 /* ---- one connection ---- */
 
+/* Ask the hook for one scope. */
+static void ask(struct gost_traffic_conn *c, unsigned scope, int place)
+{
+    uint64_t rate[2] = {0, 0};
+    struct gost_traffic *t = c->limiter;
+    if (!t->hook || !(c->scopes & scope) || need_keys(t) != 0)
+        return;
+    t->hook(t->hook_arg, scope, rate);
+    for (int i = 0; i < 2; i++)
+        c->answer[place].rate[i] = (struct gost_rate){.rate = rate[i]};
+}
+
 /* Find the rules that apply, among those that are in force now. */
 static void find_rules(struct gost_traffic_conn *c)
 {
     struct gost_traffic_rules *r = c->limiter->rules;
+    if (c->limiter->hook) {
+        c->rules = c->rules ? c->rules : (r->refs++, r);
+        c->service = &c->answer[0];
+        c->each = &c->answer[1];
+        c->client = c->id ? &c->answer[2] : NULL;
+        return;
+    }
     r->refs++;
     rules_unref(c->rules);
     c->rules = r;
@@ -112,6 +133,8 @@ void gost_traffic_conn_create(struct gost_traffic_conn *c, struct gost_traffic *
     c->has_ip = peer && gost_ip_from_sockaddr(&c->addr, peer);
     if (c->has_ip)
         c->ip_tag = gost_keytab_tag(&c->addr, sizeof(c->addr));
+    ask(c, GOST_SCOPE_SERVICE, 0);
+    ask(c, GOST_SCOPE_CONN, 1);
     find_rules(c);
 }
 
@@ -126,6 +149,7 @@ void gost_traffic_conn_identify(struct gost_traffic_conn *c, const char *id, siz
     if (c->id)
         memcpy(c->id, id, n);
     c->client_tag = gost_keytab_tag(id, n);
+    ask(c, GOST_SCOPE_CLIENT, 2);
     find_rules(c);
 }
 

@@ -30,8 +30,16 @@ struct gost_traffic {
     char *name;   /**< NULL: shared with nobody */
     bool changes; /**< its rules may be swapped: connections without a limit ask all the same */
     struct gost_traffic_rules *rules;
-    struct gost_bucket *service; /**< two, shared */
-    struct gost_keytab *keys;    /**< shared; NULL until a rule needs it */
+    /**
+     * A script's or a plugin's word instead of rules, or NULL; asked once for a connection and scope. May suspend.
+     * @param scope      GOST_SCOPE_SERVICE, _CONN or _CLIENT
+     * @param[out] rate  bytes per second in and out, preset to 0: unlimited, which a failure leaves
+     */
+    void (*hook)(void *arg, unsigned scope, uint64_t rate[2]);
+    void *hook_arg;
+    void (*hook_drop)(void *arg); /**< frees hook_arg with the limiter; may be NULL */
+    struct gost_bucket *service;  /**< two, shared */
+    struct gost_keytab *keys;     /**< shared; NULL until a rule needs it */
 };
 
 /**
@@ -65,13 +73,14 @@ struct gost_traffic_conn {
     struct gost_ip addr; /**< of the client, if it has one */
     char *id;            /**< of the client, once it is known; owned */
     size_t id_len;
-    struct gost_bucket own[2];                             /**< of "$$" */
+    struct gost_limit answer[3]; /**< of the hook, by scope; the pointers below may point here */
+    struct gost_bucket own[2];   /**< of "$$" */
     const struct gost_limit *service, *each, *ip, *client; /**< rules that apply, or NULL */
     uint64_t ip_tag, client_tag;
 };
 
 /**
- * Find the rules of a connection.
+ * Find the rules of a connection. Suspends if there is a hook, which is asked instead.
  * @param t       NULL: nothing is limited
  * @param scopes  enum gost_scope, or-ed
  * @param peer    NULL or no IP address: only $ and $$ apply
@@ -79,7 +88,7 @@ struct gost_traffic_conn {
 void gost_traffic_conn_create(struct gost_traffic_conn *c, struct gost_traffic *t, unsigned scopes,
                               const union gost_sockaddr *peer);
 
-/** The client is known now: its own rules apply as well. */
+/** The client is known now: its own rules apply as well. Suspends if there is a hook. */
 void gost_traffic_conn_identify(struct gost_traffic_conn *c, const char *id, size_t n);
 
 /** Let go of the limiter; nothing is limited afterwards. May be called twice. */

@@ -27,7 +27,7 @@ return {
 
   -- policies
   "sd.plugin",
-  "limiter.plugin", "climiter.plugin", "rlimiter.plugin", "limiter.lua", "climiter.lua", "rlimiter.lua",
+  "climiter.plugin", "rlimiter.plugin", "climiter.lua", "rlimiter.lua",
   "nameserver.chain", "nameserver.clientIP", "nameserver.hostname",
 
   -- the program

@@ -105,6 +105,34 @@ function kinds.ingress(self)
   end
 end
 
+local KEYS, FRESH = 10000, 30 -- answers that are kept, and for how many seconds they are good
+
+---What was answered for a key; while the plugin is away, also when that is long ago. Without any, nothing is limited.
+function kinds.limiter(self)
+  local known, count = {}, 0
+  return function(conn, scope)
+    local key = scope == "service" and service_of(conn) or scope == "client" and id_of(conn) or client_of(conn)
+    local id, now = scope .. "\0" .. key, core.now()
+    local before = scope ~= "conn" and known[id] or nil
+    if before and now - before.at < FRESH then return before[1], before[2] end
+    local ok, reply = pcall(self.ask, self, {
+      service = service_of(conn), scope = scope, network = "tcp", addr = conn and tostring(conn.target or "") or "",
+      client = scope == "client" and key or "", src = scope ~= "service" and client_of(conn) or "",
+    })
+    if not ok then
+      core.log("warn", "limiter: " .. tostring(reply))
+      return before and before[1], before and before[2]
+    end
+    local answer = { tonumber(reply["in"]) or 0, tonumber(reply.out) or 0, at = now }
+    if scope ~= "conn" then
+      if not before then count = count + 1 end
+      if count > KEYS then known, count = {}, 1 end
+      known[id] = answer
+    end
+    return answer[1], answer[2]
+  end
+end
+
 local made = setmetatable({}, { __mode = "k" }) ---@type table<table, function>
 
 ---The function of a definition's plugin; nil when it has none. Raises for what cannot be done.

@@ -140,7 +140,14 @@ local function limiter(kind, make)
   end
 end
 
-policies.limiter = limiter("limiter", "traffic_limiter")
+local lines = limiter("limiter", "traffic_limiter")
+
+---Bytes per second: lines, or a function that is asked for a connection's rates.
+function policies.limiter(builder, definition, name)
+  local fn = type(definition) == "function" and definition or function_of("limiter", definition)
+  return fn and core.traffic_limiter { name = name, fn = fn } or lines(builder, definition, name)
+end
+
 policies.climiter = limiter("climiter", "conn_limiter")
 policies.rlimiter = limiter("rlimiter", "rate_limiter")
 

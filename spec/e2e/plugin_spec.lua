@@ -135,6 +135,47 @@ it("An ingress's plugin is asked by GET", function()
   assert.equal("4d21094e-b74c-4916-86c1-d9fa36ea677b", r.stdout:match "%S+", r.stderr)
 end)
 
+it("A limiter's plugin gives the rates of a service, a connection and a client", function()
+  local plugin = start_plugin [[
+    if fields.scope == "service" then return 200, {} end
+    if fields.scope == "conn" then return 200, { ["in"] = 0, out = fields.src ~= "" and 20000 or 0 } end
+    return 500, {}]]
+  local gost = start(plugin, "limiters", "limiter: p\n  handler: { type: http }")
+  local function seconds(n)
+    local before = support.now()
+    assert.equal(200, get(gost.ports[1], nil, origin:url("/bytes/" .. n)))
+    return support.now() - before
+  end
+  assert.is_true(seconds(30000) > 0.4)
+  local list = asked(plugin)
+  assert.matches('"scope":"service"', list[1])
+  assert.matches('"scope":"conn".-"src":"127.0.0.1:%d+"', list[2])
+  plugin:terminate()
+  assert.is_true(seconds(30000) < 0.4) -- as in GOST: nobody says how much
+  gost:wait_log "limiter: plugin http"
+end)
+
+it("A script's function limits clients by what they are", function()
+  local gost = support.gost_config([[
+    local gost = require "gost"
+    gost.service {
+      addr = "127.0.0.1:0", handler = "http",
+      auth = function(_, user) return user end,
+      limiter = function(conn, scope)
+        if scope == "client" and conn.client_id == "slow" then return 0, 20000 end
+      end,
+    }
+    gost.run()
+  ]])
+  local function seconds(user)
+    local before = support.now()
+    assert.equal(200, get(gost.ports[1], user .. ":x", origin:url "/bytes/30000"))
+    return support.now() - before
+  end
+  assert.is_true(seconds "fast" < 0.4)
+  assert.is_true(seconds "slow" > 0.4)
+end)
+
 it("gRPC is refused, and so is what is no URL", function()
   local function check(plugin)
     return support.gost_run({ "-t", "-C", files.with("gost.yml", ([[

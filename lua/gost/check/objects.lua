@@ -82,7 +82,8 @@ end
 objects.forwardNode = objects.filtered
 
 ---Objects whose plugins are asked over HTTP; the others' are refused altogether.
-local PLUGGED = { authers = true, admissions = true, bypasses = true, hosts = true, resolvers = true, ingresses = true }
+local PLUGGED = { authers = true, admissions = true, bypasses = true, hosts = true, resolvers = true, ingresses = true,
+  limiters = true }
 
 function objects.plugin(c, plugin, path)
   if not PLUGGED[path:match "^%a+" or ""] then return end
