@@ -26,7 +26,6 @@ return {
   "connector.tls", "dialer.auth",
 
   -- policies
-  "sd.plugin",
   "climiter.plugin", "rlimiter.plugin", "climiter.lua", "rlimiter.lua",
   "nameserver.chain", "nameserver.clientIP", "nameserver.hostname",
 

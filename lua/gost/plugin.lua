@@ -25,9 +25,10 @@ end
 
 ---Ask. Suspends; raises when there is no answer of the form that is due.
 ---@param fields table<string, string>
----@param method? "GET"   the fields go into the query then
+---@param method? "GET"|"PUT"|"DELETE"  GET: the fields go into the query
+---@param any? boolean    what the body of the answer says does not matter
 ---@return table reply
-function Plugin:ask(fields, method)
+function Plugin:ask(fields, method, any)
   local json, own = require "gost.json", self.definition
   local query = method == "GET" and (own.addr:find("?", 1, true) and "&" or "?") .. encode_query(fields) or ""
   local ok, response, message = pcall(require("gost.http").request, {
@@ -39,7 +40,7 @@ function Plugin:ask(fields, method)
   if response and response.status ~= 200 then
     response, message = nil, ("status %d"):format(response.status)
   end
-  local reply = response and json.decode(response.body)
+  local reply = response and (any and {} or json.decode(response.body))
   if response and type(reply) ~= "table" then message = "the answer is no JSON object" end
   if type(reply) ~= "table" then error(("plugin %s: %s"):format(require("gost.url").mask(own.addr), message), 0) end
   return reply
@@ -102,6 +103,22 @@ function kinds.ingress(self)
   return function(conn, host)
     local reply = self:ask({ host = host, service = service_of(conn) }, "GET")
     return type(reply.endpoint) == "string" and reply.endpoint ~= "" and reply.endpoint or nil
+  end
+end
+
+local SD_METHODS = { register = "POST", renew = "PUT", deregister = "DELETE" }
+
+function kinds.sd(self)
+  return function(word, what)
+    local ok, reply
+    if word == "get" then
+      ok, reply = pcall(self.ask, self, { name = what }, "GET")
+      if ok then return type(reply.services) == "table" and reply.services or {} end
+      return nil, tostring(reply)
+    end
+    ok, reply = pcall(self.ask, self, { id = what.id, name = what.name, node = what.node,
+      network = what.network or "", address = what.address or "" }, SD_METHODS[word], true)
+    return ok or nil, not ok and tostring(reply) or nil
   end
 end
 

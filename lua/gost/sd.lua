@@ -64,7 +64,7 @@ end
 
 local function source_of(definition)
   if type(definition) == "function" then return definition end
-  local fn = inline.of(definition)
+  local fn = require("gost.plugin").of("sd", definition) or inline.of(definition)
   if fn then return fn end
   if definition.redis then return require "gost.sd_redis"(definition.redis) end
   if definition.register or definition.get then return in_one(definition) end

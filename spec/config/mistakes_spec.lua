@@ -61,7 +61,7 @@ local FILES = {
     ':1:40: hops[0].nodes[0].connector.type: not implemented yet: connector "masque"' },
   { "hops: [{name: h, nodes: [{addr: 'h:1', dialer: utls}]}]",
     ':1:40: hops[0].nodes[0].dialer.type: not implemented yet: dialer "utls"' },
-  { "sds: [{name: x, plugin: {addr: 'h:1'}}]", ":1:17: sds[0].plugin: not implemented yet", missing = "sd.plugin" },
+  { "sds: [{name: x, plugin: {addr: 'h:1'}}]", ":1:25: sds[0].plugin.type: not implemented yet: gRPC; http is" },
   { "sds: [{name: x}]", ":1:7: sds[0]: says nothing: expected redis or lua" },
   { "services: [{name: a, cache: c}]", ":1:22: services[0].cache: not implemented yet",
     ':1:22: services[0].cache: there is no cache "c"', missing = "service.cache" },

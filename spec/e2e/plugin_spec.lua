@@ -176,6 +176,27 @@ it("A script's function limits clients by what they are", function()
   assert.is_true(seconds "slow" > 0.4)
 end)
 
+it("A plugin for service discovery is told by POST, PUT and DELETE, and asked by GET", function()
+  local plugin = start_plugin [[
+    if method == "GET" and path == "/x?name=t1" then return 200, { services = { { id = "i", node = "n" } } } end
+    if method == "GET" then return 500, "" end
+    return 200, ""]]
+  local script = files.with("s.lua", ([[
+    local sd = require("gost.plugin").of("sd", { plugin = { type = "http", addr = "http://127.0.0.1:%d/x" } })
+    local record = { id = "i", name = "t1", node = "n", network = "tcp", address = "a:1", ttl = 5 }
+    print(sd("register", record), sd("renew", record), sd("deregister", record))
+    print(sd("get", "t1")[1].node)
+    print(sd("get", "t2"))
+  ]]):format(plugin.ports[1]))
+  local r = support.gost_run { "--workers", "1", script }
+  assert.matches("^true\ttrue\ttrue.*\nn\nnil\tplugin http://[%d.:]+/x: status 500\n$", (r.stdout:gsub("\tnil", "", 1)))
+  local list = asked(plugin)
+  for i, method in ipairs { "POST", "PUT", "DELETE" } do
+    assert.matches("^" .. method .. ' /x .*"address":"a:1"', list[i])
+  end
+  assert.not_matches("ttl", list[1])
+end)
+
 it("gRPC is refused, and so is what is no URL", function()
   local function check(plugin)
     return support.gost_run({ "-t", "-C", files.with("gost.yml", ([[

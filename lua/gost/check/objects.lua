@@ -83,7 +83,7 @@ objects.forwardNode = objects.filtered
 
 ---Objects whose plugins are asked over HTTP; the others' are refused altogether.
 local PLUGGED = { authers = true, admissions = true, bypasses = true, hosts = true, resolvers = true, ingresses = true,
-  limiters = true }
+  limiters = true, sds = true }
 
 function objects.plugin(c, plugin, path)
   if not PLUGGED[path:match "^%a+" or ""] then return end
