@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIAL_MS = 15 * 1000, STORY_MAX = 256 };
+enum { DIAL_MS = 15 * 1000, STORY_MAX = 256, COMPLAIN_MS = 5 * 1000 };
 
 /* The first line of why something failed: a script's traceback was logged already. @return out */
 static char *story(int rc, char *out)
@@ -20,6 +20,16 @@ static char *story(int rc, char *out)
     snprintf(out, STORY_MAX, "%s", gost_diag_text(rc));
     out[strcspn(out, "\n")] = '\0';
     return out;
+}
+
+/* When discovery is down, each of thousands of tunnels fails alike: one in a while is told loudly. */
+static enum gost_log_level complaint_level(void)
+{
+    static _Thread_local uint64_t next;
+    if (gost_now() < next)
+        return GOST_LOG_DEBUG;
+    next = gost_now() + COMPLAIN_MS;
+    return GOST_LOG_WARN;
 }
 
 void gost__tunnel_tell(struct gost_tunnels *t, struct gost_conn *c, enum gost_sd_word word,
@@ -37,7 +47,7 @@ void gost__tunnel_tell(struct gost_tunnels *t, struct gost_conn *c, enum gost_sd
     strcpy(r->address, who->address);
     int rc = c->ops->sd_tell(c, word, r);
     if (rc != 0 && rc != GOST_ENOTSUP && rc != GOST_ECANCELED)
-        gost_conn_log(c, GOST_LOG_WARN, "other hosts do not hear of tunnel %s: %s",
+        gost_conn_log(c, complaint_level(), "other hosts do not hear of tunnel %s: %s",
                       gost_uuid_format(who->tunnel, id), story(rc, why));
     free(r);
 }
