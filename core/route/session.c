@@ -22,23 +22,6 @@ size_t gost_session_count(void)
     return session_count;
 }
 
-void gost_session_bytes(const struct gost_session *s, uint64_t *in, uint64_t *out)
-{
-    *in = s->in;
-    *out = s->out;
-    if (!s->pumping || s->resting)
-        return;
-    uint64_t moved[2];
-    if (s->far) {
-        gost_far_bytes(s->far, &moved[0], &moved[1]);
-    } else {
-        moved[0] = s->datagrams ? s->packets.flow[0].bytes : s->pump.flow[0].bytes;
-        moved[1] = s->datagrams ? s->packets.flow[1].bytes : s->pump.flow[1].bytes;
-    }
-    *in += moved[0];
-    *out += moved[1];
-}
-
 void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *fmt, ...)
 {
     struct gost_session *s = gost_session_of(c);
@@ -83,6 +66,8 @@ static void log_end(struct gost_session *s, const struct gost_conn_stats *stats)
         f[n++] = GOST_FIELD("host", c->target);
     if (c->route)
         f[n++] = GOST_FIELD("route", c->route);
+    if (c->sniffed)
+        f[n++] = GOST_FIELD("sniffed", c->sniffed);
     if (c->client_id)
         f[n++] = GOST_FIELD("clientID", c->client_id);
     f[n++] = GOST_FIELD_INT("inputBytes", stats->in);
@@ -137,6 +122,7 @@ static void session_free(struct gost_session *s)
     free(c->client_id);
     free(c->target);
     free(c->route);
+    free(c->sniffed);
     free(s->rest_story);
     gost_node_unref(s->target);
     gost_hop_unref(s->target_hop);
@@ -145,7 +131,7 @@ static void session_free(struct gost_session *s)
 }
 
 /* The connection is over: report, count, free. */
-static void session_end(struct gost_session *s, int rc, const char *error)
+void gost__session_end(struct gost_session *s, int rc, const char *error)
 {
     struct gost_service *sv = s->service;
     struct gost_conn_stats stats = {
@@ -160,155 +146,6 @@ static void session_end(struct gost_session *s, int rc, const char *error)
     if (rc != 0)
         atomic_fetch_add_explicit(&sv->stats->errors, 1, memory_order_relaxed);
     session_free(s);
-}
-
-/* Either side may vanish from an established tunnel: that is how many programs close. */
-static int pump_result(const struct gost_session *s, int *broken)
-{
-    *broken = -1;
-    if (s->resting)
-        return s->rest_rc;
-    int rc = s->datagrams ? s->packets.rc : s->pump.rc;
-    *broken = s->datagrams ? s->packets.broken : s->pump.broken;
-    if (s->far)
-        rc = gost_far_result(s->far, broken);
-    if (s->datagrams && rc == GOST_ETIMEDOUT) /* datagrams know no other end than silence */
-        return 0;
-    return rc == -ECONNRESET || rc == -EPIPE || rc == GOST_EOF ? 0 : rc;
-}
-
-static void end_pumped(void *arg)
-{
-    struct gost_session *s = arg;
-    char error[256];
-    int broken, rc = pump_result(s, &broken);
-    if (s->resting)
-        snprintf(error, sizeof(error), "%s", s->rest_story ? s->rest_story : gost_strerror(rc));
-    else
-        snprintf(error, sizeof(error), "%s%s",
-                 broken == 0   ? "client side: "
-                 : broken == 1 ? "target side: "
-                               : "",
-                 rc == GOST_ETIMEDOUT ? "idle for too long" : gost_strerror(rc));
-    session_end(s, rc, error);
-}
-
-static void pump_done(struct gost_session *s)
-{
-    s->pumped = true;
-    if (s->fiber || s->helpers > 0)
-        return; /* fibers still unwind; the last one ends the session */
-    if (!s->service->hooks.close || !gost_fiber_spawn("close", end_pumped, s))
-        end_pumped(s); /* a hook may wait, so it has a fiber */
-}
-
-static void on_pump_done(struct gost_pump *p)
-{
-    pump_done(gost_container_of(p, struct gost_session, pump));
-}
-
-static void on_packets_done(struct gost_packet_pump *p)
-{
-    pump_done(gost_container_of(p, struct gost_session, packets));
-}
-
-static void on_far_done(struct gost_far *f, void *user)
-{
-    (void)f;
-    pump_done(user);
-}
-
-void gost__session_rest(struct gost_session *s, void (*stop)(void *arg, int rc), void *arg)
-{
-    s->resting = s->pumping = true;
-    s->rest_stop = stop;
-    s->rest_arg = arg;
-}
-
-void gost__session_rested(struct gost_session *s, int rc, const char *story)
-{
-    s->rest_stop = NULL;
-    s->rest_rc = rc;
-    s->rest_story = rc != 0 ? strdup(story) : NULL;
-    pump_done(s);
-}
-
-void gost__session_helped(struct gost_session *s)
-{
-    if (--s->helpers == 0 && s->pumped && !s->fiber)
-        end_pumped(s);
-}
-
-static size_t grant(void *arg, int flow, size_t want, uint64_t *when)
-{
-    struct gost_session *s = arg;
-    return (size_t)gost_traffic_take(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, want,
-                                     gost_now(), when);
-}
-
-static void give_back(void *arg, int flow, size_t n)
-{
-    struct gost_session *s = arg;
-    gost_traffic_give(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, n);
-}
-
-static bool grant_packet(void *arg, int flow, size_t n, uint64_t *when)
-{
-    struct gost_session *s = arg;
-    return gost_traffic_take_all(s->traffic, flow == 0 ? GOST_LIMIT_IN : GOST_LIMIT_OUT, n,
-                                 gost_now(), when);
-}
-
-/* Must the tunnel of a session keep limits? */
-static bool is_limited(struct gost_session *s)
-{
-    if (!s->traffic)
-        return false;
-    if (s->conn.client_id)
-        gost_traffic_conn_identify(s->traffic, s->conn.client_id, strlen(s->conn.client_id));
-    return gost_traffic_limits(s->traffic, GOST_LIMIT_IN) ||
-           gost_traffic_limits(s->traffic, GOST_LIMIT_OUT);
-}
-
-int gost__session_relay(struct gost_session *s, struct gost_stream **up)
-{
-    static const struct gost_pump_rules limited = {.grant = grant, .give_back = give_back};
-    if (s->service->hooks.stream)
-        return gost__session_copy(s, up);
-    gost_pump_start(&s->pump, &s->conn.client, up, is_limited(s) ? &limited : NULL, s, on_pump_done);
-    s->pumping = true;
-    if (s->conn.idle_ms)
-        gost_pump_set_idle(&s->pump, s->conn.idle_ms);
-    return 0;
-}
-
-bool gost__session_is_movable(struct gost_session *s)
-{
-    return s->conn.client && !s->service->hooks.stream && !is_limited(s) &&
-           gost_stream_is_movable(s->conn.client);
-}
-
-int gost__session_relay_far(struct gost_session *s, struct gost_far **far)
-{
-    int rc = gost_far_pump(*far, &s->conn.client, s->conn.idle_ms, on_far_done, s);
-    if (rc != 0)
-        return rc;
-    s->far = *far;
-    *far = NULL;
-    s->pumping = true;
-    return 0;
-}
-
-int gost__session_relay_packet(struct gost_session *s, struct gost_packet **up, bool once)
-{
-    static const struct gost_packet_rules limited = {.grant = grant_packet};
-    uint64_t idle = s->conn.idle_ms ? s->conn.idle_ms : s->conn.packet->ttl_ms;
-    if (s->service->hooks.stream)
-        return gost_fail(GOST_ENOTSUP, "the stream hook cannot see datagrams");
-    s->pumping = s->datagrams = true;
-    gost_packet_pump_start(&s->packets, &s->conn.packet, up, is_limited(s) ? &limited : NULL, s,
-                           idle, once, on_packets_done);
-    return 0;
 }
 
 /* The script's word on the first bytes: which handler to use. */
@@ -415,19 +252,6 @@ static int serve(struct gost_session *s)
     return handler->kind->serve(handler, c);
 }
 
-static void stop_pump(struct gost_session *s, int rc)
-{
-    if (s->resting) {
-        if (s->rest_stop)
-            s->rest_stop(s->rest_arg, rc);
-    } else if (s->far)
-        gost_far_stop(s->far, rc);
-    else if (s->datagrams)
-        gost_packet_pump_stop(&s->packets, rc);
-    else
-        gost_pump_stop(&s->pump, rc);
-}
-
 static void session_main(void *arg)
 {
     struct gost_session *s = arg;
@@ -438,17 +262,17 @@ static void session_main(void *arg)
         rc = 0; /* the client left before it asked for anything */
     s->fiber = NULL;
     if (!s->pumping)
-        session_end(s, rc, gost_diag_text(rc));
+        gost__session_end(s, rc, gost_diag_text(rc));
     else if (s->pumped && s->helpers == 0)
-        end_pumped(s);
+        gost__session_relayed(s);
     else if (rc != 0)
-        stop_pump(s, rc);
+        gost__session_stop_relay(s, rc);
 }
 
 void gost_session_kill(struct gost_session *s)
 {
     if (s->pumping)
-        stop_pump(s, GOST_ECANCELED);
+        gost__session_stop_relay(s, GOST_ECANCELED);
     if (s->fiber)
         gost_fiber_cancel(s->fiber);
 }
@@ -491,7 +315,7 @@ static void session_start(struct gost_service *sv, struct gost_stream *stream,
     atomic_fetch_add_explicit(&sv->stats->total, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&sv->stats->current, 1, memory_order_relaxed);
     if (!gost_fiber_spawn("session", session_main, s))
-        session_end(s, GOST_ENOMEM, gost_diag_text(GOST_ENOMEM));
+        gost__session_end(s, GOST_ENOMEM, gost_diag_text(GOST_ENOMEM));
 }
 
 void gost__session_start(struct gost_service *sv, struct gost_stream **stream,

@@ -59,6 +59,15 @@ void gost_session_kill(struct gost_session *s);
 /** Hand the client's stream and `*up` to the pump. @return 0 */
 int gost__session_relay(struct gost_session *s, struct gost_stream **up);
 
+/** The connection is over: report, count, free. @param error  of rc, or NULL */
+void gost__session_end(struct gost_session *s, int rc, const char *error);
+
+/** What moved its bytes has ended, and so does the session; may suspend, in its close hook. */
+void gost__session_relayed(void *session);
+
+/** End what moves its bytes; the session follows. */
+void gost__session_stop_relay(struct gost_session *s, int rc);
+
 /** As gost_conn_ops.is_movable and relay_far. */
 bool gost__session_is_movable(struct gost_session *s);
 int gost__session_relay_far(struct gost_session *s, struct gost_far **far);
