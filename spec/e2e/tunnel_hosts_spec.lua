@@ -46,8 +46,8 @@ local function host(sd, entry)
   return support.gost_config(text, { ext = "yml", listeners = 2, args = { "--workers", "2" } })
 end
 
-local function carry(server, id, target)
-  local gost = support.gost { "--workers", "1", "-L", "rtcp://:0/" .. target, "-F",
+local function carry(server, id, target, listener)
+  local gost = support.gost { "--workers", "1", "-L", (listener or "rtcp://:0/") .. target, "-F",
     ("tunnel://ann:secret@127.0.0.1:%d?tunnel.id=%s"):format(server.ports[1], id), listeners = 0 }
   gost:wait_log "over there"
   return gost
@@ -136,6 +136,17 @@ describe("Two hosts that share a Redis", function()
       c:reset()
     end
     stop(web)
+    support.eventually(function() return redis("hlen", "spec:" .. A):find "^0" end)
+    local datagrams = carry(one, A, origin:addr "echo", "rudp://:0/")
+    told(A)
+    for _, server in ipairs { one, two } do
+      local c = ask(server, ann, 0x81)
+      assert.equal("\1\0\0\0", c:read(4))
+      assert.equal("\0\5hello", c:send("\0\5hello"):read(7))
+      c:reset()
+    end
+    assert.equal("\1\5\0\0", ask(two, ann, 1):read_all()) -- for its host, one client is for both
+    stop(datagrams)
   end)
 
   it("renew what they tell, and forget a host that is gone", function()
