@@ -164,6 +164,11 @@ static int get_target(lua_State *L, struct gost_session *s)
     return push_text(L, s->conn.target);
 }
 
+static int get_sniffed(lua_State *L, struct gost_session *s)
+{
+    return push_text(L, s->conn.sniffed);
+}
+
 static int get_route(lua_State *L, struct gost_session *s)
 {
     return push_text(L, s->conn.route);
@@ -225,6 +230,7 @@ static const struct {
     {"client_id", get_client_id},
     {"target", get_target},
     {"route", get_route},
+    {"sniffed", get_sniffed},
     {"bytes_in", get_bytes_in},
     {"bytes_out", get_bytes_out},
     {"tags", get_tags},

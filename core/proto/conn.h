@@ -111,6 +111,14 @@ struct gost_conn_ops {
     /** Ask it which hosts carry a tunnel; suspends. @return how many, or as sd_tell */
     int (*sd_find)(struct gost_conn *c, const uint8_t *tunnel, struct gost_sd_record *out,
                    size_t max);
+    /**
+     * A handler found in the client's bytes whom they are for: conn.sniffed, and the service's bypass is
+     * asked; suspends.
+     * @param found  protocol and address, with the protocol's usual port where the bytes name none
+     * @param port   that the connection leads to, asked about as well; 0: not known
+     * @return 0; GOST_EDENIED or another negative code with diag
+     */
+    int (*sniffed)(struct gost_conn *c, const struct gost_request *found, uint16_t port);
     /** Does the service have forwarder nodes? */
     bool (*has_forwarder)(struct gost_conn *c);
     /**
@@ -164,10 +172,11 @@ struct gost_conn {
     uint64_t id;
     uint64_t started; /**< gost_now() at accept */
     uint64_t deadline; /**< until when the handshake must be done; handlers set it from readTimeout */
-    uint64_t idle_ms;    /**< end the tunnel after so long without a byte; 0: never */
-    char *user;          /**< authenticated name, or NULL */
-    char *client_id;     /**< what the authenticator calls the client; NULL when anonymous */
-    char *target;        /**< "host:port" of the last dial, or NULL */
+    uint64_t idle_ms; /**< end the tunnel after so long without a byte; 0: never */
+    char *user;       /**< authenticated name, or NULL */
+    char *client_id;  /**< what the authenticator calls the client; NULL when anonymous */
+    char *target;     /**< "host:port" of the last dial, or NULL */
+    char *sniffed; /**< the host that the client's bytes are for, where they were looked at; or NULL */
     char *route;         /**< "node-0@1.2.3.4:80 > …" of the last dial, or NULL when direct */
     const char *handler; /**< kind that serves it; static */
     /** What the node of the last `forward` wants done to HTTP; borrowed until the next, or NULL */

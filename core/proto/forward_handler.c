@@ -104,7 +104,7 @@ static int dial_sniffed(const struct forward_settings *s, struct gost_conn *c,
         return gost_fail_code(GOST_ENOMEM);
     look->request.network = GOST_TCP;
     look->request.introduce = (int)s->proxy_protocol;
-    int rc = gost__forward_look(c, look, s->sniff_timeout, patience);
+    int rc = gost__forward_look(c, look, NULL, s->sniff_timeout, patience);
     bool treat = rc == 0 && look->http1 && traits(c) & GOST_FORWARD_TREATS;
     if (rc == 0 && !treat)
         rc = dial(c, &look->request, up);

@@ -7,6 +7,7 @@
 #include "core/codec/sniff.h"
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
+#include "core/runtime/loop.h"
 
 #include <stdlib.h>
 
@@ -133,8 +134,42 @@ static ssize_t look_at(struct gost__forward_look *look, const uint8_t *p, size_t
     return found == GOST_SNIFF_HTTP ? look_http(look, p, n) : (ssize_t)n;
 }
 
-int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, int64_t silence,
-                       int64_t patience)
+/* @return > 0 when the server has something to say, even if that is its end; 0, or GOST_ENOMEM */
+static int hear(struct gost_stream *up)
+{
+    uint8_t room[512];
+    ssize_t n = gost_stream_read(up, room, sizeof(room));
+    if (gost_is_want(n))
+        return 0;
+    int rc = n > 0 ? gost_stream_unread(up, room, (size_t)n) : 0;
+    return rc == 0 ? 1 : rc;
+}
+
+/* Read on until the server speaks. @return as gost__http_fill; 0 as well when the server spoke */
+static ssize_t fill(struct gost__http_reader *reader, struct gost_stream *up, uint64_t deadline)
+{
+    struct gost_fiber *self = gost_fiber_self();
+    if (!up)
+        return gost__http_fill(reader, deadline);
+    for (;;) {
+        ssize_t n = gost__http_fill_now(reader);
+        if (!gost_is_want(n))
+            return n;
+        int rc = hear(up);
+        if (rc != 0)
+            return rc > 0 ? 0 : rc;
+        gost_stream_set_waker(reader->s, GOST_READER, &self->waker);
+        gost_stream_set_waker(up, GOST_READER, &self->waker);
+        rc = gost_fiber_wait(deadline);
+        gost_stream_set_waker(reader->s, GOST_READER, NULL);
+        gost_stream_set_waker(up, GOST_READER, NULL);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, struct gost_stream *up,
+                       int64_t silence, int64_t patience)
 {
     struct gost__http_reader reader = {.s = c->client};
     uint64_t deadline = gost_deadline_in(silence);
@@ -146,7 +181,7 @@ int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, int
             deadline = gost_deadline_in(patience);
             begun = true;
         }
-        rc = gost__http_fill(&reader, deadline);
+        rc = fill(&reader, up, deadline);
         if (rc <= 0) /* all that will be known: the node may know more */
             break;
         const uint8_t *p = gost__http_bytes(&reader);

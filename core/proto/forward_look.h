@@ -22,13 +22,14 @@ struct gost__forward_look {
  * Look; suspends. A client that stays silent, or whose words mean nothing to us, is no failure:
  * then less is known.
  * @param look       request.network is set; more of the request is filled in
+ * @param up         when bytes come from there, the server speaks first and the look ends; or NULL
  * @param silence    milliseconds to wait for the first bytes; 0 or less: for ever
  * @param patience   milliseconds to wait for the rest of a head that has begun
  * @return 0; GOST_EPROTO, GOST_ELIMIT: HTTP that two readers could read in two ways; or another
  *         negative code
  */
-int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, int64_t silence,
-                       int64_t patience);
+int gost__forward_look(struct gost_conn *c, struct gost__forward_look *look, struct gost_stream *up,
+                       int64_t silence, int64_t patience);
 
 /** Free what was found. NULL is fine. */
 void gost__forward_look_delete(struct gost__forward_look *look);

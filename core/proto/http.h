@@ -11,6 +11,7 @@
 #include "core/codec/chunked.h"
 #include "core/codec/http1_body.h"
 #include "core/proto/handler.h"
+#include "core/proto/sniffing.h"
 #include "core/proto/treatment.h"
 #include "core/proto/udp_server.h"
 #include "core/transport/tls.h"
@@ -99,6 +100,7 @@ struct gost__http_settings {
     char *probe;               /**< "type:value" */
     struct gost_strings knock; /**< hosts */
     struct gost__udp_settings udp;
+    struct gost__sniffing sniffing; /**< of tunnels */
 };
 
 enum gost__http_probe { PROBE_NONE, PROBE_CODE, PROBE_WEB, PROBE_HOST, PROBE_FILE };

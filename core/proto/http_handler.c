@@ -64,6 +64,7 @@ static const struct gost_option options[] = {
      .help = "hosts whose requests get a proper 407 in spite of probeResist"},
     GOST_UDP_OPTION(struct gost__http_settings, udp),
     GOST_UDP_BUFFER_OPTION(struct gost__http_settings, udp),
+    GOST_SNIFFING_OPTIONS(struct gost__http_settings, sniffing, GOST_SNIFFING_NAMES),
     {.key = "hash",
      .type = GOST_OPT_ENUM,
      .offset = OPTION(hash),
@@ -115,7 +116,7 @@ static bool is_go(const struct gost__http *x)
     return s.p && s.n >= sizeof(agent) - 1 && memcmp(s.p, agent, sizeof(agent) - 1) == 0;
 }
 
-static int tunnel(struct gost__http *x, struct gost_stream **up)
+static int tunnel(struct gost__http *x, const struct gost_request *request, struct gost_stream **up)
 {
     bool settle = is_go(x); /* asked now: the head is gone with what follows */
     gost_buf_consume(&x->out, x->out.len);
@@ -124,7 +125,9 @@ static int tunnel(struct gost__http *x, struct gost_stream **up)
     rc = begin_tunnel(x, rc);
     if (rc == 0 && settle)
         gost__settle(x->c);
-    return rc == 0 ? gost_conn_relay(x->c, up) : rc;
+    if (rc == 0)
+        rc = gost__sniffing_relay(x->c, &x->set->sniffing, x->set->read_timeout, request, up);
+    return rc;
 }
 
 static int serve_connect(struct gost__http *x, const struct gost__http_where *w)
@@ -139,7 +142,7 @@ static int serve_connect(struct gost__http *x, const struct gost__http_where *w)
     int rc = gost_conn_dial(x->c, &request, &up);
     if (rc != 0)
         return gost__http_refuse(x, gost__http_dial_status(rc), NULL, rc);
-    rc = tunnel(x, &up);
+    rc = tunnel(x, &request, &up);
     gost_stream_close(up);
     return rc;
 }

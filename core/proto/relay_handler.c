@@ -8,6 +8,7 @@
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
 #include "core/proto/relay_bind.h"
+#include "core/proto/sniffing.h"
 #include "core/proto/udp_server.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 struct relay_settings {
     struct gost_handshake_settings handshake;
+    struct gost__sniffing sniffing;
     bool nodelay;
     bool unix_targets;
     bool bind;
@@ -24,6 +26,7 @@ struct relay_settings {
 
 static const struct gost_option options[] = {
     GOST_HANDSHAKE_OPTIONS(struct relay_settings, handshake),
+    GOST_SNIFFING_OPTIONS(struct relay_settings, sniffing, GOST_SNIFFING_NAMES),
     {.key = "nodelay",
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct relay_settings, nodelay),
@@ -132,8 +135,10 @@ static int check(struct gost_handler *h, struct gost_conn *c, const struct gost_
     return 0;
 }
 
-static int serve_connect(struct gost_conn *c, const struct gost_request *request)
+static int serve_connect(struct gost_handler *h, struct gost_conn *c,
+                         const struct gost_request *request)
 {
+    const struct relay_settings *s = h->settings;
     struct gost_stream *up = NULL;
     uint8_t bytes[16];
     bool forwarding = c->ops->has_forwarder(c);
@@ -143,7 +148,7 @@ static int serve_connect(struct gost_conn *c, const struct gost_request *request
     size_t n = encode(bytes, sizeof(bytes), GOST_RELAY_OK);
     rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
     if (rc == 0)
-        rc = gost_conn_relay(c, &up);
+        rc = gost__sniffing_relay(c, &s->sniffing, s->handshake.read_timeout, request, &up);
     gost_stream_close(up);
     return rc;
 }
@@ -218,7 +223,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     bool bind = (m.code & GOST_RELAY_COMMAND_MASK) == GOST_RELAY_BIND && !c->ops->has_forwarder(c);
     if (request.network == GOST_UDP)
         return serve_udp(c, &request, bind);
-    return bind ? serve_bind(h, c, &request) : serve_connect(c, &request);
+    return bind ? serve_bind(h, c, &request) : serve_connect(h, c, &request);
 }
 
 const struct gost_handler_kind gost__relay_handler = {

@@ -18,10 +18,20 @@
 
 struct sni_settings {
     struct gost_handshake_settings handshake;
+    bool sniffing;       /* which it does in any case */
+    int64_t first_bytes; /* milliseconds */
 };
 
 static const struct gost_option options[] = {
     GOST_HANDSHAKE_OPTIONS(struct sni_settings, handshake),
+    {.key = "sniffing",
+     .type = GOST_OPT_BOOL,
+     .offset = offsetof(struct sni_settings, sniffing),
+     .help = "accepted for GOST's configurations: it is always on"},
+    {.key = "sniffing.timeout",
+     .type = GOST_OPT_DURATION,
+     .offset = offsetof(struct sni_settings, first_bytes),
+     .help = "how long a client that says nothing is waited for; 0: as long as readTimeout says"},
     GOST_OPTION_END,
 };
 
@@ -126,12 +136,13 @@ static int undo_decoy_host(struct gost__http_reader *reader)
 }
 
 /* Read until it is known who is meant, and push all of it back. */
-static int look(struct gost_conn *c, struct gost_request *r)
+static int look(struct gost_conn *c, struct gost_request *r, int64_t first_bytes)
 {
     struct gost__http_reader reader = {.s = c->client};
+    uint64_t first = gost__deadline_within(c->deadline, first_bytes);
     ssize_t rc = 0;
     while (rc == 0) {
-        rc = gost__http_fill(&reader, c->deadline);
+        rc = gost__http_fill(&reader, reader.len > 0 ? c->deadline : first);
         if (rc == 0)
             rc = gost_fail(GOST_EOF, "the client left before it named its server");
         if (rc > 0)
@@ -154,7 +165,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     if (gost_conn_needs_auth(c)) /* behind `auto`, whose other protocols have a place for credentials */
         return gost_fail(GOST_EAUTH, "clients of sni cannot authenticate");
     gost__handshake_begin(c, &s->handshake);
-    int rc = look(c, &request);
+    int rc = look(c, &request, s->first_bytes);
     if (rc == 0)
         rc = gost_conn_dial(c, &request, &up);
     return rc == 0 ? gost_conn_relay(c, &up) : rc;

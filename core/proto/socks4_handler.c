@@ -7,13 +7,16 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/sniffing.h"
 
 struct socks4_settings {
     struct gost_handshake_settings handshake;
+    struct gost__sniffing sniffing;
 };
 
 static const struct gost_option options[] = {
     GOST_HANDSHAKE_OPTIONS(struct socks4_settings, handshake),
+    GOST_SNIFFING_OPTIONS(struct socks4_settings, sniffing, GOST_SNIFFING_NAMES),
     GOST_OPTION_END,
 };
 
@@ -55,7 +58,7 @@ static int serve_connect(struct gost_handler *h, struct gost_conn *c, const stru
     size_t n = encode_reply(bytes, sizeof(bytes), GOST_SOCKS4_GRANTED);
     rc = gost_io_write(c->client, bytes, n, gost_deadline_in(GOST_LAST_WORD_MS));
     if (rc == 0)
-        rc = gost_conn_relay(c, &up);
+        rc = gost__sniffing_relay(c, &s->sniffing, s->handshake.read_timeout, &request, &up);
     gost_stream_close(up);
     return rc;
 }

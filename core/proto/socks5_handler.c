@@ -7,6 +7,7 @@
 #include "core/net/io.h"
 #include "core/proto/handshake.h"
 #include "core/proto/kinds.h"
+#include "core/proto/sniffing.h"
 #include "core/proto/socks5.h"
 #include "core/proto/socks5_bind.h"
 #include "core/proto/udp_server.h"
@@ -15,6 +16,7 @@
 
 struct socks5_settings {
     struct gost_handshake_settings handshake;
+    struct gost__sniffing sniffing;
     bool notls;
     bool bind;
     bool comp;
@@ -25,6 +27,7 @@ struct socks5_settings {
 
 static const struct gost_option options[] = {
     GOST_HANDSHAKE_OPTIONS(struct socks5_settings, handshake),
+    GOST_SNIFFING_OPTIONS(struct socks5_settings, sniffing, GOST_SNIFFING_NAMES),
     {.key = "notls",
      .type = GOST_OPT_BOOL,
      .offset = offsetof(struct socks5_settings, notls),
@@ -158,7 +161,7 @@ static int serve_connect(struct gost_handler *h, struct gost_conn *c, const stru
     rc = answer(c, GOST_SOCKS5_OK, up);
     if (rc == 0) {
         gost__settle(c);
-        rc = gost_conn_relay(c, &up);
+        rc = gost__sniffing_relay(c, &s->sniffing, s->handshake.read_timeout, &request, &up);
     }
     gost_stream_close(up);
     return rc;

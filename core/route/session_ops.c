@@ -125,13 +125,15 @@ static int dial_decided(struct gost_session *s, struct gost_request *r, struct g
     return dial_router(s, r, d->chain, direct, up);
 }
 
-static int check_bypass(struct gost_session *s, const struct gost_request *r)
+/* @param also  a destination that is the same to the client, or NULL: it matches when either does */
+static int check_bypass(struct gost_session *s, const struct gost_request *r,
+                        const struct gost_addr *also)
 {
     struct gost_service *sv = s->service;
     if (sv->bypass_count == 0)
         return 0;
     int rc = gost_bypasses_contain(sv->bypass, sv->bypass_count, gost_network_name(r->network),
-                                   &r->addr, NULL);
+                                   &r->addr, also);
     if (rc == 0)
         return 0;
     char text[GOST_HOSTPORT_MAX];
@@ -195,7 +197,7 @@ static int dial_request(struct gost_conn *c, const struct gost_request *request,
     w->request = *request;
     rc = decide(s, &w->request, &w->decision);
     if (rc == 0)
-        rc = check_bypass(s, &w->request);
+        rc = check_bypass(s, &w->request, NULL);
     if (rc == 0)
         rc = dial(s, &w->request, &w->decision, up);
     gost_chain_unref(w->decision.chain);
@@ -226,7 +228,17 @@ static int op_allow(struct gost_conn *c, const struct gost_request *request)
     struct gost_session *s = gost_session_of(c);
     if (s->service->hooks.route)
         return gost_fail(GOST_ENONODE, "the route hook is to be asked");
-    return check_bypass(s, request);
+    return check_bypass(s, request, NULL);
+}
+
+static int op_sniffed(struct gost_conn *c, const struct gost_request *found, uint16_t port)
+{
+    struct gost_addr real = found->addr;
+    int rc = set_text(&c->sniffed, found->addr.host);
+    real.port = port ? port : real.port;
+    if (rc == 0)
+        rc = check_bypass(gost_session_of(c), found, &real);
+    return rc == 0 ? 0 : gost_fail_at(rc, "%s of the client", found->protocol);
 }
 
 static bool op_has_forwarder(struct gost_conn *c)
@@ -429,7 +441,7 @@ int gost__session_allow_packet(struct gost_session *s, struct gost_request *r)
     if (rc == 0 && (d->kind == GOST_ROUTE_CHAIN || (d->kind == GOST_ROUTE_DIRECT && s->conn.route)))
         rc = gost_fail(GOST_EDENIED, "the route hook wants another way than the association has");
     if (rc == 0)
-        rc = check_bypass(s, r);
+        rc = check_bypass(s, r, NULL);
     gost_chain_unref(d->chain);
     free(d);
     return rc;
@@ -611,6 +623,7 @@ const struct gost_conn_ops gost__session_ops = {
     .lead = op_lead,
     .sd_tell = op_sd_tell,
     .sd_find = op_sd_find,
+    .sniffed = op_sniffed,
     .has_forwarder = op_has_forwarder,
     .forward_traits = op_forward_traits,
     .forward_judge = op_forward_judge,

@@ -13,6 +13,7 @@
 ---@field user? string as the client says
 ---@field client_id? string as the auther says
 ---@field target? string "host:port" that was asked for
+---@field sniffed? string the host that TLS or HTTP of the client is for, where `sniffing` found one
 ---@field route? string nodes that were taken; nil: direct
 ---@field bytes_in integer received from the client so far
 ---@field bytes_out integer sent to it
