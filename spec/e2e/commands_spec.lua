@@ -27,9 +27,13 @@ describe("The commands of a service", function()
       "the commands did not run as expected")
   end
 
+  ---TSan may lose a signal that comes while a fiber runs.
+  local loses_signals = os.getenv "GOST_TREE" == "tsan"
+
   before_each(function() out = files.path "out" .. support.free_port() end)
 
   it("run in order, by one worker, when it starts and when it ends", function()
+    if loses_signals then return pending "signals are lost here" end
     local gost = support.gost { "--workers", "3", "-C", files.with("c.yaml", config(0, { "a" })) }
     wait_for "a preUp\na postUp\n"
     gost:wait_log '"msg":"preUp: sh '
@@ -38,6 +42,7 @@ describe("The commands of a service", function()
   end)
 
   it("run when a reload takes it away, or brings it", function()
+    if loses_signals then return pending "signals are lost here" end
     local path = files.with("c.yaml", config(0, { "a" }))
     local gost = support.gost { "-C", path }
     wait_for "a preUp\na postUp\n"
