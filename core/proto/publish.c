@@ -119,16 +119,15 @@ static int carry(struct gost_publication *p, struct gost_stream **visitor,
 {
     uint8_t bytes[ANNOUNCEMENT_MAX];
     struct gost_stream *s = NULL;
-    int rc = gost_mux_open(p->mux, &s);
-    if (rc != 0)
-        return rc;
     bool announces = p->announcement->encode != NULL;
     size_t n = announces ? p->announcement->encode(bytes, sizeof(bytes), peer) : 0;
-    ssize_t put = n > 0 ? gost_stream_write(s, bytes, n) : announces ? GOST_EPROTO : 0;
-    struct visit *v = put == (ssize_t)n ? calloc(1, sizeof(*v)) : NULL;
-    if (!v) { /* a session whose buffers are full has too many visitors already */
-        gost_stream_close(s);
-        return gost_fail(GOST_ELIMIT, "the control connection is congested");
+    if (announces && n == 0)
+        return gost_fail(GOST_EPROTO, "its address cannot be told");
+    struct visit *v = calloc(1, sizeof(*v));
+    int rc = v ? gost_mux_open_with(p->mux, bytes, n, &s) : gost_fail_code(GOST_ENOMEM);
+    if (rc != 0) {
+        free(v);
+        return rc;
     }
     v->publication = p;
     p->visitors++;

@@ -212,6 +212,7 @@ static void on_task(struct gost_task *t)
     gost__mux_wake_due(m);
     if (m->rc == 0 && m->rx_due)
         gost__mux_receive(m);
+    gost__mux_open_waiting(m);
     send_due(m);
     if (m->rc == 0 && m->idle_due && m->live == 0) {
         m->idle_due = false;
@@ -254,6 +255,7 @@ static void on_writable(struct gost_waker *w)
 static void set_up(struct gost_mux *m, bool client)
 {
     gost_list_create(&m->accepted);
+    gost_list_create(&m->unopened);
     gost_list_create(&m->due);
     gost_list_create(&m->waiters);
     gost_list_create(&m->ahead);
@@ -312,7 +314,42 @@ static uint32_t take_id(struct gost_mux *m)
     return id;
 }
 
+void gost__mux_open_waiting(struct gost_mux *m)
+{
+    struct gost_list *link;
+    while (m->rc == 0 && m->unanswered < GOST__MUX_UNANSWERED &&
+           (link = gost_list_shift(&m->unopened))) {
+        struct gost__mux_stream *s = gost_container_of(link, struct gost__mux_stream, wait);
+        s->unopened = false;
+        m->protocol->open(s);
+        if (s->first)
+            gost__mux_send_first(s, s->first, s->first_len);
+        free(s->first);
+        s->first = NULL;
+        if (s->starved)
+            gost__mux_set_credit(s, s->credit);
+    }
+}
+
 int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
+{
+    return gost_mux_open_with(m, NULL, 0, out);
+}
+
+/* Keep the first bytes of a stream until the peer may hear of it. @return 0 or GOST_ENOMEM */
+static int keep_first(struct gost__mux_stream *s, const void *first, size_t n)
+{
+    if (n == 0)
+        return 0;
+    s->first = malloc(n);
+    if (!s->first)
+        return gost_fail_code(GOST_ENOMEM);
+    memcpy(s->first, first, n);
+    s->first_len = (uint32_t)n;
+    return 0;
+}
+
+int gost_mux_open_with(struct gost_mux *m, const void *first, size_t n, struct gost_stream **out)
 {
     if (m->rc != 0)
         return gost_mux_error(m);
@@ -320,19 +357,26 @@ int gost_mux_open(struct gost_mux *m, struct gost_stream **out)
         return gost_fail(GOST_EOF, "the peer takes no new streams in this session");
     if (gost__mux_is_suspect(m))
         return gost_fail(GOST_ETIMEDOUT, "the session's peer does not answer");
-    if (m->count >= GOST_MUX_STREAMS_MAX || m->unanswered >= GOST__MUX_UNANSWERED)
-        return gost_fail(GOST_ELIMIT, "too many streams in this session (%u, %u not accepted yet)",
-                         (unsigned)m->count, (unsigned)m->unanswered);
+    if (m->count >= GOST_MUX_STREAMS_MAX)
+        return gost_fail(GOST_ELIMIT, "too many streams in this session (%u)", (unsigned)m->count);
+    if (n > GOST_MUX_FIRST_MAX || m->out.len >= GOST__MUX_REPLY_MAX)
+        return gost_fail(GOST_ELIMIT, "the session's peer takes too little at the moment");
     uint32_t id = take_id(m);
     if (id == 0)
         return gost_fail(GOST_ELIMIT, "the session has used up its stream numbers");
     struct gost__mux_stream *s = gost__mux_stream_new(m, id);
     if (!s)
         return GOST_ENOMEM;
+    if (keep_first(s, first, n) != 0) {
+        gost__mux_stream_free(s);
+        return GOST_ENOMEM;
+    }
     gost__mux_count_live(m, 1);
     m->idle_due = false;
     gost__mux_watch_quiet(m);
-    m->protocol->open(s);
+    s->unopened = true;
+    gost_list_add(&m->unopened, &s->wait);
+    gost__mux_open_waiting(m);
     *out = &s->base;
     return 0;
 }

@@ -36,6 +36,7 @@ enum gost_mux_type { GOST_MUX_SMUX, GOST_MUX_YAMUX };
 enum {
     GOST_MUX_STALL_MS = 5 * 1000, /**< see above */
     GOST_MUX_BACKLOG = 128,       /**< new streams taken in one turn of the loop */
+    GOST_MUX_FIRST_MAX = 4096,    /**< bytes that a stream may begin with at once */
     GOST_MUX_STREAMS_MAX = 65536, /**< open at a time in one session; more are refused */
 };
 
@@ -142,10 +143,19 @@ void *gost_mux_user(const struct gost_mux *m);
 /**
  * Open a stream. Does not suspend: no answer is awaited, data may be written at once.
  * @param[out] out  owned by the caller; may outlive the owner's hold on the session
- * @return 0, the code of a dead session, GOST_ELIMIT (numbers or streams are used up; yamux: also
- *         when 256 openings are unanswered), GOST_EOF (yamux: the peer wants no more), with diag
+ * @return 0, the code of a dead session, GOST_ELIMIT (numbers or streams are used up), GOST_EOF
+ *         (yamux: the peer wants no more), with diag. yamux: while 256 openings are unanswered, more
+ *         are held back; their writers wait
  */
 int gost_mux_open(struct gost_mux *m, struct gost_stream **out);
+
+/**
+ * The same, and write the first bytes, which nothing holds back: neither a carrier that is full nor
+ * other streams that wait for it.
+ * @param n  at most GOST_MUX_FIRST_MAX
+ * @return as gost_mux_open; GOST_ELIMIT also when too much waits for the peer already
+ */
+int gost_mux_open_with(struct gost_mux *m, const void *first, size_t n, struct gost_stream **out);
 
 /** @return 0 while the session lives, else the code it died of, with its story as diag */
 int gost_mux_error(const struct gost_mux *m);

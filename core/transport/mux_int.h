@@ -25,7 +25,7 @@ struct gost__mux_stream {
     struct gost_mux *mux;
     struct gost__mux_stream *next; /**< in the same bucket of the session's table */
     struct gost_waker *waker[2];   /**< the user's, by enum gost_side */
-    struct gost_list wait; /**< in mux->waiters or ->ahead; in mux->accepted before delivery */
+    struct gost_list wait; /**< in mux->waiters or ->ahead; before its time ->accepted, ->unopened */
     struct gost_list due;  /**< in mux->due: to be woken when the batch is parsed */
     struct gost_buf in;    /**< received, not read; no memory while it is empty */
     int64_t credit;        /**< bytes that we may still send */
@@ -41,16 +41,19 @@ struct gost__mux_stream {
     uint32_t quota;                   /**< may send so much before the others that wait: its turn */
     uint32_t dropped;                 /**< bytes that came after the user had closed it */
     uint32_t round, served;           /**< session's counts as of its last turn */
-    int rc;                           /**< why the stream alone failed, or 0 */
-    const char *why;                  /**< the words for that, static */
-    bool wake_read, wake_write;       /**< while in mux->due */
-    bool asked;                       /**< the writer asks for room before it takes a turn */
-    bool starved;                     /**< a writer waits for credit */
-    bool fin_in, fin_out; /**< ended by the peer, by us (or no goodbye is due any more) */
-    bool half_out;        /**< smux: our direction is ended, for a peer that understands */
-    bool gone;            /**< smux: the peer has forgotten the stream */
-    bool unanswered;      /**< yamux: we opened it, and wait for the acknowledgement */
-    bool closed;          /**< yamux: the user is gone, the peer has not ended its side yet */
+    uint8_t *first; /**< while it is `unopened`: the bytes to begin with, or NULL */
+    uint32_t first_len;
+    int rc;                     /**< why the stream alone failed, or 0 */
+    const char *why;            /**< the words for that, static */
+    bool wake_read, wake_write; /**< while in mux->due */
+    bool asked;                 /**< the writer asks for room before it takes a turn */
+    bool starved;               /**< a writer waits for credit */
+    bool fin_in, fin_out;       /**< ended by the peer, by us (or no goodbye is due any more) */
+    bool half_out;              /**< smux: our direction is ended, for a peer that understands */
+    bool gone;                  /**< smux: the peer has forgotten the stream */
+    bool unopened;              /**< in mux->unopened: the peer does not know of it yet */
+    bool unanswered;            /**< yamux: we opened it, and wait for the acknowledgement */
+    bool closed;                /**< yamux: the user is gone, the peer has not ended its side yet */
 };
 
 /** One of smux and yamux. All run inside the session's code and never call its users. */
@@ -106,13 +109,14 @@ struct gost_mux {
 
     /* streams (mux_table.c) */
     struct gost__mux_stream **bucket;
-    uint32_t bucket_bits; /**< of the table's size, if there is one */
-    uint64_t key;         /**< of the hash */
-    uint32_t count;       /**< in the table */
-    uint32_t live;        /**< of these: not `closed`, and known to a user */
-    uint32_t next_id;     /**< 0: used up */
-    uint32_t unanswered;  /**< yamux: streams that are */
-    bool peer_is_done;    /**< yamux: the peer wants no new streams */
+    uint32_t bucket_bits;      /**< of the table's size, if there is one */
+    uint64_t key;              /**< of the hash */
+    uint32_t count;            /**< in the table */
+    uint32_t live;             /**< of these: not `closed`, and known to a user */
+    uint32_t next_id;          /**< 0: used up */
+    uint32_t unanswered;       /**< yamux: streams that are */
+    struct gost_list unopened; /**< ours that wait until fewer are */
+    bool peer_is_done;         /**< yamux: the peer wants no new streams */
 
     /* receiving (mux_read.c) */
     struct gost_list accepted; /**< streams of the peer that nobody knows of yet */
@@ -183,6 +187,9 @@ void gost__mux_finish(struct gost_mux *m);
 
 /** Set the timer to the next thing that is due. */
 void gost__mux_arm(struct gost_mux *m);
+
+/** Open streams that waited, as far as the peer has answered. */
+void gost__mux_open_waiting(struct gost_mux *m);
 
 /** A stream's memory was given back: free the session when it was the last thing of it. */
 void gost__mux_settle_up(struct gost_mux *m);
@@ -291,6 +298,9 @@ size_t gost__mux_room(struct gost__mux_stream *s);
 
 /** Send data of a stream. @return bytes (> 0), GOST_WANT_WRITE, or a negative code with diag */
 ssize_t gost__mux_send(struct gost__mux_stream *s, const struct iovec *iov, int count);
+
+/** Send the first data of a stream ahead of all that waits. Failures show in the session. */
+void gost__mux_send_first(struct gost__mux_stream *s, const void *p, size_t n);
 
 /** It gives back its turn, if it has one. */
 void gost__mux_yield_turn(struct gost__mux_stream *s);

@@ -84,6 +84,10 @@ static int stream_shutdown(struct gost_stream *base)
     int rc = failure(s);
     if (rc != 0)
         return rc;
+    if (s->unopened) { /* its writer waits as for credit */
+        s->starved = true;
+        return GOST_WANT_WRITE;
+    }
     if (!s->fin_out)
         rc = s->mux->protocol->shutdown(s);
     return s->mux->rc != 0 ? s->mux->rc : rc;
@@ -123,13 +127,13 @@ static void stream_destroy(struct gost_stream *base)
 {
     struct gost__mux_stream *s = self_of(base);
     struct gost_mux *m = s->mux;
-    if (m->rc == 0 && s->rc == 0 && !s->fin_out)
+    if (m->rc == 0 && s->rc == 0 && !s->fin_out && !s->unopened)
         m->protocol->fin(s);
     gost__mux_count_live(m, -1);
     m->idle_due = m->live == 0;
     if (m->idle_due)
         gost__mux_post(m);
-    if (m->rc == 0 && s->rc == 0 && m->protocol->half_close && !s->fin_in) {
+    if (m->rc == 0 && s->rc == 0 && m->protocol->half_close && !s->fin_in && !s->unopened) {
         gost__mux_closed(s); /* stays until the peer has ended its side as well */
         s->waker[GOST_READER] = s->waker[GOST_WRITER] = NULL;
         if (m->rx_stream == s)
@@ -188,7 +192,10 @@ void gost__mux_stream_free(struct gost__mux_stream *s)
         m->rx_stream = NULL;
     gost__mux_shrink_window(s);
     m->unanswered -= s->unanswered;
+    if (s->unanswered && !gost_list_empty(&m->unopened))
+        gost__mux_post(m);
     gost__mux_remove(m, s);
+    free(s->first);
     free(s);
 }
 

@@ -187,6 +187,11 @@ static ssize_t send_gathered(struct gost__mux_stream *s, const uint8_t *p, size_
     return (ssize_t)n;
 }
 
+void gost__mux_send_first(struct gost__mux_stream *s, const void *p, size_t n)
+{
+    send_gathered(s, p, n);
+}
+
 /* A direct write: what gathered before, then heads and data in turn. */
 struct direct {
     struct iovec iov[1 + 2 * FRAMES];

@@ -395,6 +395,56 @@ FIBER_TEST(yamux_hears_of_resets_and_farewells)
     gost_stream_close(raw);
 }
 
+FIBER_TEST(yamux_holds_openings_back_until_the_peer_answers_others)
+{
+    struct gost_stream *raw, *s[GOST__MUX_UNANSWERED], *late, *never;
+    struct mux_side *side = against(&mux_yamux, true, &raw);
+    uint8_t head[12];
+    for (unsigned i = 0; i < GOST__MUX_UNANSWERED; i++)
+        s[i] = mux_opened(side);
+    CHECK_INT(gost_mux_open_with(side->mux, "first", 5, &late), 0);
+    never = mux_opened(side);
+    CHECK_INT(gost_stream_write(late, "x", 1), GOST_WANT_WRITE);
+    CHECK_INT(gost_stream_shutdown(never), GOST_WANT_WRITE);
+    for (unsigned i = 0; i < GOST__MUX_UNANSWERED; i++)
+        CHECK_INT(gost_io_read_exact(raw, head, 12, UNTIL_MS), 0);
+    mux_silent(raw);
+    gost_stream_close(never); /* nobody has heard of it: no goodbye */
+    mux_feed(raw, "00010002 00000001 00000000");
+    MUX_EXPECT(raw, "00010001 00000201 00000000 00000000 00000201 00000005 6669727374");
+    CHECK_INT(gost_io_write(late, "x", 1, UNTIL_MS), 0);
+    MUX_EXPECT(raw, "00000000 00000201 00000001 78");
+    mux_silent(raw);
+    for (unsigned i = 0; i < GOST__MUX_UNANSWERED; i++)
+        gost_stream_close(s[i]);
+    gost_stream_close(late);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
+FIBER_TEST(a_new_streams_first_bytes_do_not_wait_for_a_full_carrier)
+{
+    struct gost_stream *io, *raw, *s;
+    uint8_t *bytes = calloc(1, 100000);
+    CHECK_INT(gost_pair_new(1000, &io, &raw), 0);
+    struct mux_side *side = mux_side_new(io, &mux_smux1, false);
+    struct gost_stream *busy = mux_opened(side);
+    while (gost_stream_write(busy, bytes, 100000) > 0)
+        ;
+    CHECK(side->mux->blocked);
+    CHECK_INT(gost_mux_open_with(side->mux, "first", 5, &s), 0);
+    size_t waits = side->mux->out.len;
+    CHECK(waits > 13 && memcmp(side->mux->out.data + waits - 5, "first", 5) == 0);
+    while (side->mux->out.len < GOST__MUX_REPLY_MAX) /* but they do not grow without bound */
+        gost__mux_control(side->mux, 4096);
+    CHECK_INT(gost_mux_open_with(side->mux, "first", 5, &(struct gost_stream *){NULL}), GOST_ELIMIT);
+    free(bytes);
+    gost_stream_close(s);
+    gost_stream_close(busy);
+    mux_side_delete(side);
+    gost_stream_close(raw);
+}
+
 FIBER_TEST(yamux_gives_window_back_by_halves)
 {
     struct gost_stream *raw;
