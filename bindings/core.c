@@ -51,6 +51,7 @@ int luaopen_gost_core(lua_State *L)
     gostL_open_bucket(L);
     gostL_open_sets(L);
     gostL_open_file(L);
+    gostL_open_shape(L);
     gostL_open_hash(L);
     gostL_open_stream_tls(L);
     gostL_open_redis(L);

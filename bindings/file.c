@@ -132,24 +132,19 @@ static int l_list_directory(lua_State *L)
     return 1;
 }
 
-/* core.file_stamp(path) -> text that changes when the file does | nil. Does not open the file. */
-static int l_file_stamp(lua_State *L)
+bool gostL_file_stamp(const char *path, char text[static GOSTL_STAMP_MAX])
 {
     struct stat st;
-    char text[128];
-    if (stat(luaL_checkstring(L, 1), &st) != 0)
-        return 0;
-    snprintf(text, sizeof(text), "%llu.%llu.%lld.%lld.%ld", (unsigned long long)st.st_dev,
+    if (stat(path, &st) != 0)
+        return false;
+    snprintf(text, GOSTL_STAMP_MAX, "%llu.%llu.%lld.%lld.%ld", (unsigned long long)st.st_dev,
              (unsigned long long)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
              st.st_mtim.tv_nsec);
-    lua_pushstring(L, text);
-    return 1;
+    return true;
 }
 
 void gostL_open_file(lua_State *L)
 {
-    lua_pushcfunction(L, l_file_stamp);
-    lua_setfield(L, -2, "file_stamp");
     lua_pushcfunction(L, l_read_file);
     lua_setfield(L, -2, "read_file");
     lua_pushcfunction(L, l_list_directory);

@@ -134,6 +134,12 @@ extern _Thread_local struct gostL_budget gostL_default_budget;
 int gostL_call(lua_State *L, int nargs, int nresults, const char *what,
                const struct gostL_budget *budget);
 
+/** Room for a stamp, with its NUL. */
+#define GOSTL_STAMP_MAX 128
+
+/** Text that changes when the file does; it is not opened. @return whether there is such a file */
+bool gostL_file_stamp(const char *path, char text[static GOSTL_STAMP_MAX]);
+
 /** Push the Lua object of a connection. */
 void gostL_push_conn(lua_State *L, struct gost_conn *c);
 
@@ -179,6 +185,7 @@ void gostL_open_bucket(lua_State *L);
 void gostL_open_sets(lua_State *L);
 void gostL_open_file(lua_State *L);
 void gostL_open_hash(lua_State *L);
+void gostL_open_shape(lua_State *L);
 void gostL_open_stream_tls(lua_State *L);
 void gostL_open_redis(lua_State *L);
 void gostL_open_policy_load(lua_State *L);

@@ -46,62 +46,9 @@ local function entry(list, name)
   return index[name]
 end
 
----What is written so far: text, and the entries of lists that it names.
----@class gost.Shape
----@field out string[]
----@field refs string[][]  list and name of each
-
-local function note_reference(to, list, name)
-  to.refs[#to.refs + 1] = { list, name }
-end
-
----Keys under which files are named: certFile, keyFile … Lists of policies (`file: {path: …}`) change in place.
-local is_file = setmetatable({}, { __mode = "k", __index = function(self, key)
-  local found = type(key) == "string" and key:lower():find "file$" ~= nil
-  self[key] = found
-  return found
-end })
-
----Has it no keys but 1 to `length`?
-local function is_list(value, length)
-  local n = 0
-  for _ in pairs(value) do n = n + 1 end
-  return n == length
-end
-
----Text of a value, with the age of files; what it refers to is noted.
----@param to gost.Shape
-local function write(to, value, under)
-  local kind, out = type(value), to.out
-  if kind ~= "table" then
-    out[#out + 1] = kind:sub(1, 1) .. tostring(value)
-    if kind == "string" and LISTS[under] then
-      note_reference(to, LISTS[under], value)
-    elseif kind == "string" and under and is_file[under] then
-      out[#out + 1] = core.file_stamp(value) or ""
-    end
-    return
-  end
-  out[#out + 1] = "{"
-  local length = #value
-  for i = 1, length do write(to, value[i], under) end
-  if length == 0 or not is_list(value, length) then
-    for _, key in ipairs(sorted_keys(value)) do
-      if not PASSED_OVER[key] and not (math.type(key) == "integer" and key >= 1 and key <= length) then
-        out[#out + 1] = tostring(key) .. "="
-        write(to, value[key], type(key) == "string" and key or under)
-      end
-    end
-  end
-  out[#out + 1] = "}"
-  -- a hop inside a chain that has only a name stands for an entry of the list
-  if value.name and not value.nodes and next(value) == "name" and next(value, "name") == nil then
-    note_reference(to, "hops", value.name)
-  end
-end
-
 ---Entries of the lists of a configuration, written once each: thousands of services may share a long one.
----@type table<table, table<string, { digest: string, refs: string[][] }>>
+---`refs` are lists and names in turn.
+---@type table<table, table<string, { digest: string, refs: string[] }>>
 local written = setmetatable({}, { __mode = "k" })
 
 local function entries_of(configuration)
@@ -109,10 +56,10 @@ local function entries_of(configuration)
   if not all then
     all = setmetatable({}, { __index = function(self, key)
       local list, name = key:match "^(.-)%z(.*)$"
-      local to = { out = {}, refs = {} }
       local found = entry(configuration[list], name)
-      if found then write(to, found) end
-      self[key] = { digest = core.hash("sha256", table.concat(to.out, "\1")), refs = to.refs }
+      local text, refs = "", {}
+      if found then text, refs = core.shape(found, LISTS, PASSED_OVER) end
+      self[key] = { digest = core.hash("sha256", text), refs = refs }
       return self[key]
     end })
     written[configuration] = all
@@ -121,32 +68,35 @@ local function entries_of(configuration)
 end
 
 ---Add what the references lead to, each thing once.
-local function follow(to, configuration)
+---@param out string[]
+---@param refs string[]  lists and names in turn
+local function follow(out, refs, configuration)
   local all, seen, i = entries_of(configuration), {}, 1
-  while to.refs[i] do
-    local key = to.refs[i][1] .. "\0" .. to.refs[i][2]
+  while refs[i] do
+    local key = refs[i] .. "\0" .. refs[i + 1]
     if not seen[key] then
       seen[key] = true
       local one = all[key]
-      to.out[#to.out + 1] = "@" .. key
-      to.out[#to.out + 1] = one.digest
-      table.move(one.refs, 1, #one.refs, #to.refs + 1, to.refs)
+      out[#out + 1] = "@" .. key
+      out[#out + 1] = one.digest
+      table.move(one.refs, 1, #one.refs, #refs + 1, refs)
     end
-    i = i + 1
+    i = i + 2
   end
 end
 
 ---@param configuration table
 ---@param service table
 ---@return string
+
 function fingerprint.of(configuration, service)
-  local to, listener = { out = {}, refs = {} }, service.listener or {}
-  write(to, service)
-  if (components.get("listener", listener.type or "tcp") or {}).tls then
-    write(to, configuration.tls or {}) -- perhaps the certificate is the program's
+  local text, refs = core.shape(service, LISTS, PASSED_OVER)
+  local out, listener = { text }, service.listener or {}
+  if (components.get("listener", listener.type or "tcp") or {}).tls then -- perhaps the certificate is the program's
+    out[2] = core.shape(configuration.tls or {}, LISTS, PASSED_OVER)
   end
-  follow(to, configuration)
-  return table.concat(to.out, "\1")
+  follow(out, refs, configuration)
+  return table.concat(out, "\1")
 end
 
 ---How to call an item of a list: by its name, or its place.
