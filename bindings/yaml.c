@@ -36,7 +36,7 @@ int luaopen_gost_yaml(lua_State *L);
 struct yaml_frame {
     int table;         /**< index of the table */
     int place;         /**< index of its positions */
-    int merges;        /**< index of the list of what "<<" brings; 0: none so far */
+    int merges;        /**< index of the list of what "<<" brings; nil there: none so far */
     lua_Integer items; /**< of a list: how many there are */
     uint64_t nodes;    /**< nodes inside, aliases counted in full */
     bool mapping;
@@ -193,6 +193,10 @@ static void keep_merge(lua_State *L, struct yaml_state *y, struct yaml_frame *f)
 {
     if (!lua_istable(L, -1))
         fail_event(L, y, "\"<<\" needs a mapping or a list of mappings");
+    if (lua_isnil(L, f->merges)) {
+        lua_newtable(L);
+        lua_replace(L, f->merges);
+    }
     lua_rawseti(L, f->merges, luaL_len(L, f->merges) + 1);
 }
 
@@ -305,7 +309,7 @@ static void on_start(lua_State *L, struct yaml_state *y, bool mapping, const yam
     f->table = lua_gettop(L);
     lua_newtable(L);
     f->place = lua_gettop(L);
-    lua_newtable(L);
+    lua_pushnil(L);
     f->merges = lua_gettop(L);
     lua_pushinteger(L, pack_mark(y->event.start_mark));
     lua_rawseti(L, f->place, 0);
@@ -347,7 +351,7 @@ static void merge_one(lua_State *L, struct yaml_state *y, struct yaml_frame *f)
 
 static void apply_merges(lua_State *L, struct yaml_state *y, struct yaml_frame *f)
 {
-    lua_Integer n = luaL_len(L, f->merges);
+    lua_Integer n = lua_isnil(L, f->merges) ? 0 : luaL_len(L, f->merges);
 
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, f->merges, i);

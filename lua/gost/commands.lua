@@ -62,6 +62,7 @@ end
 ---Are there any for one of these events?
 ---@param service table
 function commands.has(service, ...)
+  if not service.metadata or next(service.metadata) == nil then return false end
   for _, event in ipairs { ... } do
     if #list_of(service, event) > 0 then return true end
   end

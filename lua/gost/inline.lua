@@ -83,11 +83,13 @@ local function resolve_one(definition, path, found)
   if message then found:at(definition, "lua", "error", path .. ".lua", message) end
 end
 
-local function walk(value, path, found)
-  if type(value.lua) == "string" then resolve_one(value, path, found) end
-  for key, item in pairs(value) do
+---@param keys (string|integer)[]  that lead to `value`
+local function walk(value, keys, depth, found)
+  if type(value.lua) == "string" then resolve_one(value, places.path(keys, depth), found) end
+  for key, item in next, value do
     if type(item) == "table" and key ~= "metadata" then
-      walk(item, type(key) == "number" and ("%s[%d]"):format(path, key - 1) or ("%s.%s"):format(path, key), found)
+      keys[depth + 1] = key
+      walk(item, keys, depth + 1, found)
     end
   end
 end
@@ -98,7 +100,7 @@ end
 function inline.resolve(configuration, found)
   for _, field in ipairs(schema.objects.configuration.fields) do
     if field.list and type(configuration[field.key]) == "table" then
-      walk(configuration[field.key], field.key, found)
+      walk(configuration[field.key], { field.key }, 1, found)
     end
   end
 end

@@ -69,12 +69,11 @@ function list_files.check(configuration, found)
     check_chain(handler.chain)
     for key, list in pairs(ON_THE_SPOT) do
       local one = service[key] or handler[key]
-      local function try(definition)
-        if type(definition) == "table" then check_lines(TRIED[list], definition, found) end
-      end
-      try(one)
-      if type(one) == "table" and list == key then
-        for _, item in ipairs(one) do try(item) end
+      if type(one) == "table" then
+        check_lines(TRIED[list], one, found)
+        for _, item in ipairs(list == key and one or {}) do
+          if type(item) == "table" then check_lines(TRIED[list], item, found) end
+        end
       end
     end
   end

@@ -9,7 +9,7 @@ local metadata = {}
 ---@param key string
 ---@return any
 function metadata.get(map, key)
-  if not map then return nil end
+  if not map or next(map) == nil then return nil end
   if map[key] ~= nil then return map[key] end
   local wanted = components.fold(key)
   for name, value in pairs(map) do

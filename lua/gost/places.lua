@@ -57,4 +57,16 @@ function places.text(name, line, column)
   return name or "configuration"
 end
 
+---"services[3].handler": from the keys that lead there.
+---@param keys (string|integer)[]
+---@param depth integer  how many of them
+function places.path(keys, depth)
+  local parts = {}
+  for i = 1, depth do
+    local key = keys[i]
+    parts[i] = type(key) == "number" and ("[%d]"):format(key - 1) or i == 1 and key or "." .. key
+  end
+  return table.concat(parts)
+end
+
 return places

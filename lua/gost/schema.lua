@@ -30,6 +30,7 @@ local schema = {}
 ---@field of? string         the rest of it
 ---@field object? gost.Object  the object that the value or its items are
 ---@field list? boolean
+---@field plain? boolean    any text will do
 
 ---@class gost.Object
 ---@field name string
@@ -51,6 +52,7 @@ local what = values.what
 local function scalar(convert)
   return function(field)
     local choices = field.choices
+    field.plain = convert == values.string and not choices
     field.missing_words = {} -- not implemented yet (gost.capabilities)
     return function(c, value)
       if c.lua and type(value) == "function" then return value end
@@ -267,20 +269,24 @@ local function object_loader(object, shorthand)
 end
 
 ---A list; a single value counts as a list of one.
-local function list_loader(load_item)
+---@param plain? boolean  items that are text need no further look
+local function list_loader(load_item, plain)
   return function(c, value)
     local out = {}
     if type(value) == "table" and (value[1] ~= nil or next(value) == nil) then
       places.note(out, value, c.source)
       local n = 0
       for i, item in ipairs(value) do
-        c:push(value, i, i)
-        local found = load_item(c, item)
+        local found = item
+        if not plain or type(item) ~= "string" or item == "" then
+          c:push(value, i, i)
+          found = load_item(c, item)
+          c:pop()
+        end
         if found ~= nil then
           n = n + 1
           out[n] = found
         end
-        c:pop()
       end
     else
       out[1] = load_item(c, value)
@@ -295,7 +301,8 @@ local function make_loader(field, words)
   local first = table.remove(words, 1)
   if first == "list" then
     field.list = true
-    return list_loader(make_loader(field, words))
+    local load_item = make_loader(field, words)
+    return list_loader(load_item, field.plain)
   end
   field.kind, field.of = first, words[1]
   if first == "metadata" then return metadata.loader(words[1]) end

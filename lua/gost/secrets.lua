@@ -1,4 +1,5 @@
 ---Secrets that a configuration only points at: "${VARIABLE}" and "file:/path".
+local places = require "gost.places"
 local schema = require "gost.schema"
 local url = require "gost.url"
 
@@ -25,44 +26,61 @@ function secrets.resolve(text, env, read)
   return (value:gsub("[\r\n]+$", ""))
 end
 
-local function replace(owner, key, path, found, env)
+---@class gost.SecretsWalk
+---@field keys (string|integer)[]  that lead to where it is
+---@field found gost.Problems
+---@field env fun(name: string): string?
+
+---@param w gost.SecretsWalk
+---@param depth integer  of `owner`
+local function replace(w, owner, key, depth)
   local text = owner[key]
   if type(text) ~= "string" or text:sub(1, 1) ~= "$" and text:sub(1, 5) ~= "file:" then return end
-  local value, message = secrets.resolve(text, env)
+  local value, message = secrets.resolve(text, w.env)
   if value then
     owner[key] = value
   else
-    found:at(owner, key, "error", ("%s.%s"):format(path, key), message)
+    w.keys[depth + 1] = key
+    w.found:at(owner, key, "error", places.path(w.keys, depth + 1), message)
   end
 end
 
 local walk
 
-local function walk_item(field, owner, key, path, found, env)
+---What stands under a key, or one item of the list there.
+local function walk_item(w, field, owner, key, depth)
   local value = owner[key]
-  if field.object then
-    if type(value) == "table" then walk(field.object, value, path(), found, env) end
-  elseif field.kind == "secret" then
-    replace(owner, key, path():match "^(.*)%.[^.]*$" or path(), found, env)
-  elseif field.kind == "metadata" and type(value) == "table" then
+  w.keys[depth] = key
+  if field.kind == "secret" then
+    replace(w, owner, key, depth - 1)
+  elseif type(value) ~= "table" then
+    return
+  elseif field.object then
+    walk(w, field.object, value, depth)
+  else
     for name, item in pairs(value) do
-      if type(item) == "string" and url.secret_key(name) then replace(value, name, path(), found, env) end
+      if type(item) == "string" and url.secret_key(name) then replace(w, value, name, depth) end
     end
   end
 end
 
-function walk(object, value, path, found, env)
+local fields_of = setmetatable({}, { __mode = "k", __index = function(self, object)
+  local list = {}
   for _, field in ipairs(object.fields) do
+    if field.object or field.kind == "secret" or field.kind == "metadata" then list[#list + 1] = field end
+  end
+  self[object] = list
+  return list
+end })
+
+function walk(w, object, value, depth)
+  for _, field in ipairs(fields_of[object]) do
     local item = value[field.key]
-    if item ~= nil and (field.object or field.kind == "secret" or field.kind == "metadata") then
-      local here = path == "" and field.key or path .. "." .. field.key
-      if field.list then
-        for i = 1, type(item) == "table" and #item or 0 do
-          walk_item(field, item, i, function() return ("%s[%d]"):format(here, i - 1) end, found, env)
-        end
-      else
-        walk_item(field, value, field.key, function() return here end, found, env)
-      end
+    if item ~= nil and not field.list then
+      walk_item(w, field, value, field.key, depth + 1)
+    elseif type(item) == "table" then
+      w.keys[depth + 1] = field.key
+      for i = 1, #item do walk_item(w, field, item, i, depth + 2) end
     end
   end
 end
@@ -72,7 +90,7 @@ end
 ---@param env fun(name: string): string?
 ---@param found gost.Problems  told of variables and files that are not there
 function secrets.expand(configuration, env, found)
-  walk(schema.objects.configuration, configuration, "", found, env)
+  walk({ keys = {}, found = found, env = env }, schema.objects.configuration, configuration, 0)
 end
 
 return secrets

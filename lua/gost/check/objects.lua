@@ -137,13 +137,14 @@ function objects.sd(c, sd, path)
 end
 
 local function check_pattern(pattern)
-  local port = pattern:match ":([^:%]]+)$"
-  if ip.network(pattern) or ip.version(pattern) or not port then
-    if pattern:match "^[%d.]+/%d+$" then
-      if not ip.network(pattern) then return nil, ("%q is not a network"):format(pattern) end
+  local port = pattern:find(":", 1, true) and pattern:match ":([^:%]]+)$"
+  if not port then
+    if pattern:match "^[%d.]+/%d+$" and not ip.network(pattern) then
+      return nil, ("%q is not a network"):format(pattern)
     end
     return true
   end
+  if ip.network(pattern) or ip.version(pattern) then return true end
   local from, to = port:match "^(%d+)%-?(%d*)$"
   if not from then return nil, ("%q: %q is not a port"):format(pattern, port) end
   to = to ~= "" and to or from
