@@ -4,13 +4,14 @@
 #include "core/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256 };
+enum { EVENTS_MAX = 256, CLOSE_TURNS = 50, CLOSE_TURN_MS = 10 };
 
 static _Thread_local struct gost_loop *loop_self;
 
@@ -75,6 +76,17 @@ int gost_loop_create(struct gost_loop *l)
     return rc;
 }
 
+/* What the thread pool still works on ends here, too, if it does not take long: what it holds would be lost. */
+static void close_uv(uv_loop_t *uv)
+{
+    for (int i = 0; i < CLOSE_TURNS && uv_loop_close(uv) == UV_EBUSY; i++) {
+        struct pollfd done = {.fd = uv_backend_fd(uv), .events = POLLIN};
+        uv_run(uv, UV_RUN_NOWAIT);
+        if (uv->active_reqs.count > 0)
+            poll(&done, 1, CLOSE_TURN_MS);
+    }
+}
+
 void gost_loop_destroy(struct gost_loop *l)
 {
     for (int i = 0; i < l->scratch_free; i++)
@@ -85,8 +97,7 @@ void gost_loop_destroy(struct gost_loop *l)
     if (l->epoll_fd >= 0)
         close(l->epoll_fd);
     l->epoll_fd = -1;
-    for (int i = 0; i < 100 && uv_loop_close(&l->uv) == UV_EBUSY; i++)
-        uv_run(&l->uv, UV_RUN_NOWAIT);
+    close_uv(&l->uv);
     if (loop_self == l)
         loop_self = NULL;
 }
