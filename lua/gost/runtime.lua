@@ -7,6 +7,7 @@ local json = require "gost.json"
 local runtime = {}
 
 local DRAIN_SECONDS = 5
+local LISTEN_SECONDS = 10 -- at most, that lines wait for the other workers
 
 ---Handed from the first worker to the others.
 local handed = core.dict("gost.runtime", { size = 100 })
@@ -21,6 +22,20 @@ local function options()
   return { id = id, shared = handed:get "shared" or count > 1, claim = id == 0 and not current }
 end
 
+---This worker runs the configuration of that number.
+local function note_applied(number)
+  handed:set("applied:" .. core.worker(), number)
+end
+
+---Do all workers listen that are still there?
+local function all_applied(number)
+  local _, count = core.worker()
+  for other = 1, count - 1 do
+    if (handed:get("applied:" .. other) or 0) < number and core.worker_state(other) ~= "ended" then return false end
+  end
+  return true
+end
+
 local DATAGRAM = { udp = true, redu = true, rudp = true }
 
 local function log_listening(started)
@@ -32,6 +47,13 @@ local function log_listening(started)
       listener = definition.listener.type, handler = definition.handler.type,
     })
   end
+end
+
+---Say what listens once all workers do: flows of datagrams that began earlier would be dealt out anew. Suspends.
+local function log_when_all_listen(started)
+  local number, deadline = handed:get "number", core.now() + LISTEN_SECONDS
+  while not all_applied(number) and core.now() < deadline and core.sleep(0.002) do end
+  log_listening(started)
 end
 
 ---What has to be run, in order, by one fiber: services come and go faster than commands end.
@@ -70,9 +92,12 @@ local function gone(old, new)
   return list
 end
 
+---@param configuration table
+---@param quiet? boolean  the caller says what listens
 ---@return boolean ok
 ---@return string? message
-function runtime.apply(configuration)
+---@return gost.Running[]? started
+function runtime.apply(configuration, quiet)
   local new, message = generation.replace(configuration, options(), current)
   if not new then return false, message end
   local id = core.worker()
@@ -80,14 +105,15 @@ function runtime.apply(configuration)
     if current then
       for _, line in ipairs(new:changes(current)) do core.log("info", line) end
     end
-    log_listening(new.started)
+    if not quiet then log_listening(new.started) end
     enqueue(gone(current, new), "preDown", "postDown")
     enqueue(new.started, "preUp", "postUp")
   end
+  local started, before = new.started, current
   new.started = nil
   current = new
-  collectgarbage() -- what the old generation had is in C, and looks small to the collector
-  return true
+  if before then collectgarbage() end -- what it had is in C, and looks small to the collector
+  return true, nil, started
 end
 
 ---Does another worker still drain? The first one outlives them, so that a second signal reaches them.
@@ -132,10 +158,12 @@ local function on_command(text)
   if text == "stop" then return core.stop() end
   if text == "sources" then return require("gost.sources").look() end
   if text == "reload" then
+    local number = handed:get "number"
     local ok, message = runtime.apply(json.decode(handed:get "configuration"))
     if not ok then
       core.log("error", ("worker %d: reload: %s"):format(core.worker(), message))
     end
+    note_applied(number)
   end
 end
 
@@ -164,8 +192,9 @@ local function reload(read, level)
     core.log("error", "reload: the configuration is wrong, the old one stays")
     return
   end
+  local started
   local ok, message = setup_certificate(configuration, json.decode(handed:get "configuration").tls)
-  if ok then ok, message = runtime.apply(configuration) end
+  if ok then ok, message, started = runtime.apply(configuration, true) end
   if not ok then
     core.log("error", ("reload: %s; the old configuration stays"):format(message))
     return
@@ -173,7 +202,9 @@ local function reload(read, level)
   setup_log(configuration.log)
   core.reopen_logs()
   handed:set("configuration", json.encode(configuration))
+  handed:set("number", handed:get "number" + 1)
   tell_all "reload"
+  log_when_all_listen(started)
   require("gost.sources").refresh()
   core.log(level, "config reloaded")
 end
@@ -253,7 +284,7 @@ function runtime.start(configuration, opts)
   handed:set("shared", workers > 1)
   handed:set("mode", "configuration")
   watch_signals(opts.reload) -- before anything listens: who sees that we do may end us at once
-  local ok, message = runtime.apply(configuration)
+  local ok, message, started = runtime.apply(configuration, true)
   if not ok then
     local port = tonumber(message:match ":(%d+): permission denied")
     local hint = port and port < 1024 and " (ports below 1024 need root, or the right CAP_NET_BIND_SERVICE)" or ""
@@ -261,7 +292,10 @@ function runtime.start(configuration, opts)
     return 1
   end
   handed:set("configuration", json.encode(configuration))
+  handed:set("number", 1)
   core.start_workers(workers, "gost.worker")
+  core.spawn(log_when_all_listen, started)
+  collectgarbage() -- what the files said, as it was read
   reload_every(opts.period, opts.reload)
   return serve()
 end
@@ -273,8 +307,11 @@ function runtime.work()
     runtime.script(handed:get "script", json.decode(handed:get "args"))
     return
   end
+  local number = handed:get "number"
   local ok, message = runtime.apply(json.decode(handed:get "configuration"))
   if not ok then error(message, 0) end
+  note_applied(number)
+  collectgarbage()
   serve_further()
 end
 
@@ -329,15 +366,18 @@ function runtime.run(configuration, adopt)
     if configuration.log then setup_log(configuration.log) end
     watch_signals(nil) -- before anything listens: who sees that we do may end us at once
   end
-  local ok, message = runtime.apply(configuration)
+  local ok, message, started = runtime.apply(configuration, true)
   if not ok then error(message, 0) end
   adopt(current --[[@as gost.Generation]])
   if id > 0 then
+    note_applied(1)
     serve_further()
     return 0
   end
   workers = workers or 1
+  handed:set("number", 1)
   if workers > 1 then core.start_workers(workers, "gost.worker") end
+  core.spawn(log_when_all_listen, started)
   return serve()
 end
 
