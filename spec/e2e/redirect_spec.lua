@@ -135,6 +135,72 @@ describe("Redirected", function()
     gost:wait_log "10.77.2.9:80 is denied by the service's bypass"
   end)
 
+  describe("connections, with sniffing,", function()
+    ---A page of a name that the client believes to be somewhere.
+    local function named(port, address, scheme)
+      local argv = net:exec "client"
+      for _, word in ipairs { "curl", "-q", "-sS", "-k", "--noproxy", "*", "-m", support.scaled(10), "--resolve",
+        ("name.test:%d:%s"):format(port, address), ("%s://name.test:%d/hello"):format(scheme or "http", port) } do
+        argv[#argv + 1] = tostring(word)
+      end
+      argv.timeout = 15
+      return support.run(argv)
+    end
+
+    local function sniffing(more, ...)
+      local words = { "-L", ("red://:%d?so_mark=100&sniffing=true%s"):format(PORT, more), ... }
+      local gost = gateway(words)
+      apply(words)
+      return gost
+    end
+
+    it("go where the name leads, by policies for names", function()
+      if not possible then return pending "no network namespaces here" end
+      local origin = server "10.77.2.2"
+      local cert = support.pki():cert { name = "name.test" }
+      local tls = support.gost { prefix = net:exec "server", "-L", ("tcp+tls://10.77.2.2:0/%s?certFile=%s&keyFile=%s")
+        :format(origin:addr "http", cert.cert, cert.key) }
+      local gost = sniffing "&hosts=name.test:10.77.2.2&bypass=no.test,10.77.2.8"
+      for scheme, port in pairs { http = origin.ports.http, https = tls.ports[1] } do
+        local r = named(port, "10.77.2.9", scheme)
+        assert.equal("hello\n", r.stdout, r.stderr)
+        gost:wait_log(('"host":"name.test:%d"[^\n]*"sniffed":"name.test"'):format(port))
+      end
+      assert.equal("hello\n", fetch("client", origin:url "/hello").stdout) -- no name, but an address
+      gost:wait_log(('"host":"%s"'):format(origin:addr "http"))
+      assert.not_equal(0, named(80, "10.77.2.8").status) -- hosts know better, but nobody listens there
+      gost:wait_log '"host":"name.test:80"'
+    end)
+
+    it("go by name through chains; a bypass for names holds", function()
+      if not possible then return pending "no network namespaces here" end
+      local origin = server "10.77.2.2"
+      local node = support.gost { prefix = net:exec "server", "-L", "relay://10.77.2.2:0?hosts=name.test:10.77.2.2" }
+      local chain = ("relay://10.77.2.2:%d"):format(node.ports[1])
+      local gost = sniffing("&bypass=name.test:81", "-F", chain)
+      assert.equal("hello\n", named(origin.ports.http, "10.77.2.9").stdout)
+      node:wait_log(('"host":"name.test:%d"'):format(origin.ports.http))
+      assert.not_equal(0, named(81, "10.77.2.2").status)
+      gost:wait_log "http of the client: name.test:81 is denied by the service's bypass"
+    end)
+
+    it("fall back to the address if they may, or keep it", function()
+      if not possible then return pending "no network namespaces here" end
+      local origin = server "10.77.2.2"
+      local nowhere = "&hosts=name.test:10.77.2.1" -- where nobody listens
+      local gost = sniffing(nowhere)
+      assert.not_equal(0, named(origin.ports.http, "10.77.2.2").status)
+      gost:stop()
+      gost = sniffing(nowhere .. "&sniffing.fallback=true")
+      assert.equal("hello\n", named(origin.ports.http, "10.77.2.2").stdout)
+      gost:wait_log "connecting to 10.77.2.2 instead: [^\n]*refused"
+      gost:stop()
+      gost = sniffing(nowhere .. "&sniffing.dialOriginalDst=true&bypass=name.test:82")
+      assert.equal("hello\n", named(origin.ports.http, "10.77.2.2").stdout)
+      gost:wait_log(('"host":"%s"[^\n]*"sniffed":"name.test"'):format(origin:addr "http"))
+    end)
+  end)
+
   it("connections are not taken for redirected when there are no rules", function()
     local gost = support.gost { "-L", "redirect://127.0.0.1:0" }
     assert.not_equal(0, support.curl { ("http://127.0.0.1:%d/"):format(gost.ports[1]) }.status)

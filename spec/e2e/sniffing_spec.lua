@@ -45,8 +45,9 @@ describe("Sniffing", function()
   ---A page whose host is named, from the origin asked for by its address.
   local function page(through, scheme, name)
     local port = scheme == "https" and secure.ports[1] or origin.ports.http
-    return support.curl { "-x", through, "-p", "-k", "--resolve", ("%s:%d:127.0.0.1"):format(name, port), "--connect-to",
-      ("%s:%d:127.0.0.1:%d"):format(name, port, port), ("%s://%s:%d/bytes/300000"):format(scheme, name, port) }
+    return support.curl { "-x", through, "-p", "-k", "--resolve", ("%s:%d:127.0.0.1"):format(name, port),
+      "--connect-to", ("%s:%d:127.0.0.1:%d"):format(name, port, port),
+      ("%s://%s:%d/bytes/300000"):format(scheme, name, port) }
   end
 
   local function check(gost, through)
@@ -74,7 +75,8 @@ describe("Sniffing", function()
   it("does so in tunnels of relay, over TLS, multiplexed, too", function()
     for _, kind in ipairs { "relay", "relay+mtls" } do
       local gost = proxy(kind)
-      local front = support.gost { "-L", "socks5://127.0.0.1:0", "-F", ("%s://127.0.0.1:%d"):format(kind, gost.ports[1]) }
+      local front = support.gost { "-L", "socks5://127.0.0.1:0",
+        "-F", ("%s://127.0.0.1:%d"):format(kind, gost.ports[1]) }
       check(gost, ("socks5://127.0.0.1:%d"):format(front.ports[1]))
     end
   end)
