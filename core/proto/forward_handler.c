@@ -8,6 +8,7 @@
 #include "core/proto/handshake.h"
 #include "core/proto/http.h"
 #include "core/proto/kinds.h"
+#include "core/proto/sniffing.h"
 #include "core/proto/udp_forward.h"
 
 #include <stdio.h>
@@ -16,8 +17,9 @@
 struct forward_settings {
     int64_t idle_timeout;
     int64_t proxy_protocol;
-    bool sniffing, keepalive;
-    int64_t sniff_timeout, read_timeout; /* milliseconds */
+    struct gost__sniffing sniffing;
+    bool keepalive;
+    int64_t read_timeout; /* milliseconds */
 };
 
 static const struct gost_option options[] = {
@@ -32,15 +34,9 @@ static const struct gost_option options[] = {
      .max = 2,
      .def = "0",
      .help = "tell the node who the client is: PROXY protocol version 1 or 2; 0: do not"},
-    {.key = "sniffing",
-     .type = GOST_OPT_BOOL,
-     .offset = offsetof(struct forward_settings, sniffing),
-     .help = "choose the node by what the client speaks: protocol, HTTP host and path, TLS name"},
-    {.key = "sniffing.timeout",
-     .type = GOST_OPT_DURATION,
-     .offset = offsetof(struct forward_settings, sniff_timeout),
-     .def = "500ms",
-     .help = "how long a silent client is waited for, as the server may speak first; 0: for ever"},
+    GOST_SNIFFING_OPTIONS(
+        struct forward_settings, sniffing,
+        "choose the node by what the client speaks: protocol, HTTP host and path, TLS name"),
     {.key = "readTimeout",
      .type = GOST_OPT_DURATION,
      .offset = offsetof(struct forward_settings, read_timeout),
@@ -104,7 +100,7 @@ static int dial_sniffed(const struct forward_settings *s, struct gost_conn *c,
         return gost_fail_code(GOST_ENOMEM);
     look->request.network = GOST_TCP;
     look->request.introduce = (int)s->proxy_protocol;
-    int rc = gost__forward_look(c, look, NULL, s->sniff_timeout, patience);
+    int rc = gost__forward_look(c, look, NULL, s->sniffing.timeout, patience);
     bool treat = rc == 0 && look->http1 && traits(c) & GOST_FORWARD_TREATS;
     if (rc == 0 && !treat)
         rc = dial(c, &look->request, up);
@@ -127,7 +123,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     c->idle_ms = s->idle_timeout > 0 ? (uint64_t)s->idle_timeout : 0;
     if (c->packet)
         return gost__udp_forward(c, false);
-    bool looks = s->sniffing || traits(c) & GOST_FORWARD_TREATS;
+    bool looks = s->sniffing.on || traits(c) & GOST_FORWARD_TREATS;
     int rc = looks ? dial_sniffed(s, c, &up) : dial_blind(s, c, &up);
     if (rc == 0 && up)
         rc = gost_conn_relay(c, &up);
