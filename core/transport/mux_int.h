@@ -17,6 +17,7 @@ enum {
     GOST__MUX_UNANSWERED = 256,          /**< yamux: openings before the first is acknowledged */
     GOST__MUX_LATE_MAX = 64 * 1024, /**< bytes for a closed stream that may have been under way … */
     GOST__MUX_LATE_MS = 1000,       /**< … and until when */
+    GOST__MUX_FAULT_MS = 10 * 1000,    /**< between log lines on what the peer does wrong */
     GOST__MUX_FAREWELL_MS = 60 * 1000, /**< for a peer to take our last bytes, or to end its side */
 };
 
@@ -156,6 +157,8 @@ struct gost_mux {
     bool halves;          /**< smux: the peer understands that one direction alone has ended … */
     bool told_halves;     /**< … and knows that we do */
     uint64_t late_at;     /**< when to reset closed streams whose peers wait for window; 0: none */
+    uint32_t faults;      /**< of the peer's, that did not end the session */
+    uint64_t fault_at;    /**< when the next one may be logged */
     uint64_t sweep_at;    /**< when to look at streams that are `closed` */
     uint64_t farewell_at; /**< without owner and streams: when to give up on the last bytes */
 };
@@ -259,6 +262,9 @@ void gost__mux_shrink_window(struct gost__mux_stream *s);
 
 /** `n` streams more (less) are known to a user. */
 void gost__mux_count_live(struct gost_mux *m, int n);
+
+/** The peer did what it must not; the session goes on. Counted, and logged once in a while. */
+void gost__mux_fault(struct gost_mux *m, uint32_t id, const char *what);
 
 /** For the protocols: the peer opened a stream. @return it, or NULL when it was refused */
 struct gost__mux_stream *gost__mux_peer_opens(struct gost_mux *m, uint32_t id);

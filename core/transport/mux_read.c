@@ -171,6 +171,17 @@ static void hand_over(struct gost__mux_stream *s, uint32_t at, uint32_t n)
     gost__mux_stream_wake(s, true, false);
 }
 
+void gost__mux_fault(struct gost_mux *m, uint32_t id, const char *what)
+{
+    uint64_t now = gost_now();
+    m->faults++;
+    if (now < m->fault_at)
+        return;
+    m->fault_at = now + GOST__MUX_FAULT_MS;
+    gost_log(GOST_LOG_WARN, "%s: stream %u %s (%u such faults in this session so far)",
+             m->protocol->name, (unsigned)id, what, (unsigned)m->faults);
+}
+
 void gost__mux_payload(struct gost_mux *m, struct gost__mux_stream *s, uint32_t n)
 {
     m->rx_left = n;
@@ -182,8 +193,7 @@ void gost__mux_payload(struct gost_mux *m, struct gost__mux_stream *s, uint32_t 
         m->rx_stream = s;
         return;
     }
-    gost_log(GOST_LOG_WARN, "%s: stream %u closed: the peer sent more than its window",
-             m->protocol->name, (unsigned)s->id);
+    gost__mux_fault(m, s->id, "closed: the peer sent more than its window");
     if (!s->fin_out)
         m->protocol->refuse(m, s->id);
     gost__mux_stream_fail(s, GOST_EPROTO, "the peer sent more than the stream's window");
@@ -214,6 +224,8 @@ struct gost__mux_stream *gost__mux_peer_opens(struct gost_mux *m, uint32_t id)
     if (m->owned && m->events->on_stream && m->count < GOST_MUX_STREAMS_MAX)
         s = gost__mux_stream_new(m, id);
     if (!s) {
+        if (m->owned)
+            gost__mux_fault(m, id, "refused: the peer may open none, or has too many");
         if (m->out.len < GOST__MUX_REPLY_MAX)
             m->protocol->refuse(m, id);
         return NULL;

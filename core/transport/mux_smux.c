@@ -112,6 +112,7 @@ static void on_update(struct gost_mux *m, uint32_t id, const struct gost_smux_up
         return;
     uint32_t under_way = s->sent - u->consumed;
     if (under_way > INT32_MAX) {
+        gost__mux_fault(m, id, "closed: the peer reports more bytes than were sent");
         smux_refuse(m, id);
         gost__mux_stream_fail(s, GOST_EPROTO, "the peer reports more bytes than were sent");
         return;

@@ -244,6 +244,7 @@ FIBER_TEST(an_overrun_of_the_window_ends_that_stream_only)
     CHECK_STR(gost_diag_text(GOST_EPROTO), "the peer sent more than the stream's window");
     CHECK_INT(sum, 5 * 65535);
     CHECK_INT(side->mux->held, 0);
+    CHECK_INT(side->mux->faults, 1);
     free(bytes);
     mux_side_delete(side);
     gost_stream_close(raw);
@@ -485,6 +486,8 @@ FIBER_TEST(a_flood_of_streams_is_bounded)
     NET_AWAIT(side->streams == GOST_MUX_STREAMS_MAX);
     mux_silent(raw);
     CHECK_INT(gost_mux_count(side->mux), GOST_MUX_STREAMS_MAX);
+    CHECK_INT(side->mux->faults, 70000 - GOST_MUX_STREAMS_MAX); /* and two or three log lines */
+    CHECK(side->mux->fault_at > gost_now());
     free(bytes);
     mux_side_delete(side);
     gost_stream_close(raw);

@@ -55,7 +55,25 @@ static void check(struct gost_mux *m)
     }
     REQUIRE(count == m->count && held == m->held && unanswered == m->unanswered);
     REQUIRE(m->live + m->accepted_count <= m->count);
+    REQUIRE(m->grown >= 0 && m->unanswered <= GOST__MUX_UNANSWERED);
     REQUIRE(m->out.len <= GOST__MUX_OUT_MAX);
+}
+
+/* Ask for room, and take some of what is lent. */
+static void borrow(struct gost_stream *s, size_t most)
+{
+    struct iovec iov[4];
+    size_t room, all = 0;
+    REQUIRE(gost_stream_query(s, GOST_QUERY_ROOM, &room) == 0);
+    int count = gost_stream_peek(s, iov, 4);
+    for (int i = 0; i < count; i++) {
+        REQUIRE(iov[i].iov_len > 0);
+        volatile const char *last = (const char *)iov[i].iov_base + iov[i].iov_len - 1;
+        (void)*last;
+        all += iov[i].iov_len;
+    }
+    if (all > 0)
+        gost_stream_skip(s, all < most ? all : most);
 }
 
 static void act(struct side *side, uint8_t what, struct gost_stream *raw)
@@ -65,13 +83,16 @@ static void act(struct side *side, uint8_t what, struct gost_stream *raw)
     switch (what >> 5) {
     case 0:
         if (side->mux && !*s)
-            gost_mux_open(side->mux, s);
+            gost_mux_open_with(side->mux, room, what & 8 ? 5 : 0, s);
         break;
     case 1:
         gost_stream_close(*s);
         *s = NULL;
         break;
     case 2:
+        if (*s)
+            borrow(*s, what & 8 ? 1 : sizeof(room));
+        break;
     case 3:
         if (*s)
             gost_stream_read(*s, room, what & 8 ? 1 : sizeof(room));
