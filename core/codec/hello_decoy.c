@@ -116,6 +116,8 @@ static int rewrite(struct run *in, struct gost_slice name, struct gost_slice hid
         return gost_fail(GOST_EPROTO, "a ClientHello without extensions");
     put(out, in->p, in->at);
     while ((more = next_extension(in, &type, &one)) > 0) {
+        if (type == EXT_SERVER_NAME && named) /* each would grow, beyond all room */
+            return gost_fail(GOST_EPROTO, "a ClientHello with two server names");
         if (type == EXT_SERVER_NAME) {
             put_name(out, name);
             named = true;

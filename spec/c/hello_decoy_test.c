@@ -1,6 +1,7 @@
 /* A ClientHello with a decoy and back: byte by byte what it was, however it was cut into records. */
 #include "core/codec/hello_decoy.h"
 
+#include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/codec/client_hello.h"
 #include "core/proto/sni_name.h"
@@ -93,6 +94,31 @@ TEST(what_is_no_hello_with_a_name_is_refused)
         hello[i] = was;
     }
     CHECK_INT(gost_hello_disguise(hello, n, text_slice(""), code, out), GOST_EPROTO);
+}
+
+/* Thousands of empty server names behind the real one, which the decoder lets pass. */
+TEST(many_server_names_do_not_outgrow_the_room)
+{
+    static uint8_t hello[GOST_CLIENT_HELLO_MAX], out[GOST_HELLO_DECOY_MAX];
+    static const uint8_t empty[] = {0, 0, 0, 2, 0, 0};
+    char name[256];
+    size_t n = make_hello("real.test", hello, sizeof(hello)), at = 5 + 4 + 2 + 32;
+    at += 1 + hello[at];                                /* session ID */
+    at += 2 + (size_t)(hello[at] << 8 | hello[at + 1]); /* ciphers */
+    at += 1 + hello[at];                                /* compression */
+    size_t len = (size_t)(hello[at] << 8 | hello[at + 1]);
+    while (n + sizeof(empty) < 16 * 1024) {
+        memcpy(hello + n, empty, sizeof(empty));
+        n += sizeof(empty);
+        len += sizeof(empty);
+    }
+    hello[at] = (uint8_t)(len >> 8), hello[at + 1] = (uint8_t)len;
+    hello[3] = (uint8_t)((n - 5) >> 8), hello[4] = (uint8_t)(n - 5);
+    hello[7] = (uint8_t)((n - 9) >> 8), hello[8] = (uint8_t)(n - 9);
+    memset(name, 'a', 255);
+    name[255] = '\0';
+    CHECK_INT(gost_hello_reveal(hello, n, text_slice(name), out), GOST_EPROTO);
+    CHECK_STR(gost_diag_text(GOST_EPROTO), "a ClientHello with two server names");
 }
 
 RUN_TESTS()
