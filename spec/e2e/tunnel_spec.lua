@@ -390,7 +390,12 @@ describe("On the wire, a tunnel", function()
     assert.equal("\0\0\0\7", answer:sub(43, 46))
     local visitor = client.tcp(server.ports[2]):send "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
     local _, port = visitor.sock:getsockname()
-    assert.equal("\2\0\0\0", c:read(4)) -- smux 2: SYN
+    local head = c:read(4)
+    while head == "\2\3\0\0" do -- smux 2: NOP, a sign of life
+      c:read(4)
+      head = c:read(4)
+    end
+    assert.equal("\2\0\0\0", head) -- SYN
     local stream = c:read(4)
     local body = ""
     while #body < 0x1b + 10 do
