@@ -131,6 +131,15 @@ describe("Sniffing", function()
     c = client.http_connect(proxy("http", nil, "&sniffing.timeout=0").ports[1], origin.ports.greet)
     assert.equal("220 hello\r\n", c:read(11))
     c:close()
+    local node = support.gost { "-L", "relay+tls://127.0.0.1:0?sniffing=true&sniffing.timeout=0" }
+    local front = support.gost { "-L", "socks5://127.0.0.1:0?sniffing=true&sniffing.timeout=0",
+      "-F", ("relay+tls://127.0.0.1:%d"):format(node.ports[1]) }
+    c = client.socks5(front.ports[1], origin.ports.greet)
+    assert.equal("220 hello\r\n", c:read(11))
+    c:close()
+    c = client.socks5(front.ports[1], origin.ports.echo) -- and one that nobody says anything on
+    front:stop()
+    c:close()
   end)
 
   it("waits for a silent client for sniffing.timeout, and for a head that stops for readTimeout", function()
