@@ -2,6 +2,7 @@
 #include "bindings/lib.h"
 
 #include "core/base/diag.h"
+#include "core/base/error.h"
 #include "core/policy/conn_limit.h"
 #include "core/policy/rate_limit.h"
 #include "core/policy/traffic.h"
@@ -41,20 +42,31 @@ static int add_rate(void *o, const char *rule, size_t n)
     return gost_rate_limit_add(o, rule, n);
 }
 
-/* A Lua function that is asked for rates: fn(conn, scope) -> in, out. */
+/* A Lua function that a limiter asks. */
 struct script {
     int ref;
 };
 
-static uint64_t rate_at(lua_State *L, int index)
+static struct script *script_new(lua_State *L, int index)
 {
-    double rate = lua_tonumber(L, index);
-    return rate >= 1 && rate < 1e18 ? (uint64_t)rate : 0;
+    struct script *s = malloc(sizeof(*s));
+    if (!s)
+        luaL_error(L, "not enough memory");
+    lua_pushvalue(L, index);
+    s->ref = gostL_ref(L);
+    return s;
 }
 
-static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
+static void script_drop(void *arg)
 {
     struct script *s = arg;
+    gostL_unref(s->ref);
+    free(s);
+}
+
+/* Push the function and the connection that is being served (or nil). */
+static lua_State *script_begin(struct script *s)
+{
     struct gost_fiber *f = gost_fiber_self();
     lua_State *L = gostL_thread();
     luaL_checkstack(L, 8, "limiter");
@@ -63,6 +75,19 @@ static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
         gostL_push_conn(L, f->conn);
     else
         lua_pushnil(L);
+    return L;
+}
+
+/* fn(conn, scope) -> bytes per second in, out */
+static uint64_t rate_at(lua_State *L, int index)
+{
+    double rate = lua_tonumber(L, index);
+    return rate >= 1 && rate < 1e18 ? (uint64_t)rate : 0;
+}
+
+static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
+{
+    lua_State *L = script_begin(arg);
     lua_pushstring(L, scope == GOST_SCOPE_SERVICE ? "service"
                       : scope == GOST_SCOPE_CONN  ? "conn"
                                                   : "client");
@@ -73,26 +98,53 @@ static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
     lua_pop(L, 2);
 }
 
-static void traffic_drop(void *arg)
+/* Field "fn" as a script, or NULL. */
+static struct script *take_script(lua_State *L)
 {
-    struct script *s = arg;
-    gostL_unref(s->ref);
-    free(s);
+    bool given = lua_getfield(L, 1, "fn") == LUA_TFUNCTION;
+    struct script *s = given ? script_new(L, -1) : NULL;
+    lua_pop(L, 1);
+    return s;
 }
 
-static void take_script(lua_State *L, struct gost_traffic *t)
+/* fn(conn, ip) -> how many or how much, of the client and in all; two numbers are on the stack then */
+static int ask_both(struct script *s, const union gost_sockaddr *peer, const char *what,
+                    double out[2])
 {
-    if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
-        struct script *s = malloc(sizeof(*s));
-        if (!s)
-            luaL_error(L, "not enough memory");
-        lua_pushvalue(L, -1);
-        s->ref = gostL_ref(L);
-        t->hook_arg = s;
-        t->hook = traffic_hook;
-        t->hook_drop = traffic_drop;
+    char host[GOST_HOSTPORT_MAX] = "";
+    lua_State *L = script_begin(s);
+    if (peer)
+        gost_sockaddr_host(peer, host);
+    lua_pushstring(L, host);
+    int rc = gostL_call(L, 2, 2, what, &gostL_default_budget);
+    if (rc != 0)
+        return rc;
+    for (int i = 0; i < 2; i++) {
+        int index = i - 2;
+        if (lua_toboolean(L, index) && !lua_isnumber(L, index))
+            rc = gost_fail(GOST_EHOOK, "%s: expected a number, got a %s", what,
+                           luaL_typename(L, index));
+        out[i] = lua_tonumber(L, index);
     }
-    lua_pop(L, 1);
+    lua_pop(L, 2);
+    return rc;
+}
+
+static int conns_hook(void *arg, const union gost_sockaddr *peer, uint32_t most[GOST_ANSWERS])
+{
+    double number[GOST_ANSWERS];
+    int rc = ask_both(arg, peer, "climiter", number);
+    for (int i = 0; i < GOST_ANSWERS && rc == 0; i++)
+        if (number[i] > 0)
+            most[i] = number[i] < 1                ? 1
+                      : number[i] < GOST_CONNS_MAX ? (uint32_t)number[i]
+                                                   : GOST_CONNS_MAX;
+    return rc;
+}
+
+static int rate_hook(void *arg, const union gost_sockaddr *peer, double rate[2])
+{
+    return ask_both(arg, peer, "rlimiter", rate);
 }
 
 /* core.traffic_limiter{name=, limits={"$ in out"…}, fn=} -> Traffic */
@@ -106,11 +158,14 @@ static int l_traffic(lua_State *L)
         return luaL_error(L, "limiter: %s", gost_diag_text(rc));
     *box = t;
     add_rules(L, add_traffic, t);
-    take_script(L, t);
+    if ((t->hook_arg = take_script(L))) {
+        t->hook = traffic_hook;
+        t->hook_drop = script_drop;
+    }
     return 1;
 }
 
-/* core.conn_limiter{name=, limits={"$ n"…}} -> ConnLimit */
+/* core.conn_limiter{name=, limits={"$ n"…}, fn=} -> ConnLimit */
 static int l_conns(lua_State *L)
 {
     struct gost_conn_limit *c;
@@ -121,10 +176,16 @@ static int l_conns(lua_State *L)
         return luaL_error(L, "climiter: %s", gost_diag_text(rc));
     *box = c;
     add_rules(L, add_conns, c);
+    if ((c->hook_arg = take_script(L))) {
+        c->hook = conns_hook;
+        c->hook_drop = script_drop;
+        if ((rc = gost_conn_limit_hooked(c)) != 0)
+            return luaL_error(L, "climiter: %s", gost_diag_text(rc));
+    }
     return 1;
 }
 
-/* core.rate_limiter{name=, limits={"$ r"…}} -> RateLimit */
+/* core.rate_limiter{name=, limits={"$ r"…}, fn=} -> RateLimit */
 static int l_rate(lua_State *L)
 {
     struct gost_rate_limit *r;
@@ -135,6 +196,12 @@ static int l_rate(lua_State *L)
         return luaL_error(L, "rlimiter: %s", gost_diag_text(rc));
     *box = r;
     add_rules(L, add_rate, r);
+    if ((r->hook_arg = take_script(L))) {
+        r->hook = rate_hook;
+        r->hook_drop = script_drop;
+        if ((rc = gost_rate_limit_hooked(r)) != 0)
+            return luaL_error(L, "rlimiter: %s", gost_diag_text(rc));
+    }
     return 1;
 }
 

@@ -39,6 +39,8 @@ void gost_conn_limit_unref(struct gost_conn_limit *l)
 {
     if (!l || --l->refs > 0)
         return;
+    if (l->hook_drop)
+        l->hook_drop(l->hook_arg);
     gost__pool_give(l->name, l->slots);
     gost__pool_give(l->name, l->total);
     gost_limits_destroy(&l->limits);
@@ -48,10 +50,15 @@ void gost_conn_limit_unref(struct gost_conn_limit *l)
 
 static int need_slots(struct gost_conn_limit *l)
 {
-    if (l->slots || !gost_limits_keyed(&l->limits))
+    if (l->slots || !(l->hook || gost_limits_keyed(&l->limits)))
         return 0;
     l->slots = gost__pool_take("conns-keys", l->name, GOST_CONN_SLOTS * sizeof(*l->slots));
     return l->slots ? 0 : gost_fail_code(GOST_ENOMEM);
+}
+
+int gost_conn_limit_hooked(struct gost_conn_limit *l)
+{
+    return need_slots(l);
 }
 
 int gost_conn_limit_add(struct gost_conn_limit *l, const char *rule, size_t n)
@@ -166,6 +173,17 @@ static int refused(const union gost_sockaddr *peer, const struct gost_limit *v, 
                      host[0] ? host : "such clients");
 }
 
+/* Ask the hook; answers as rules. */
+static int ask(struct gost_conn_limit *l, const union gost_sockaddr *peer,
+               struct gost_limit answer[GOST_ANSWERS])
+{
+    uint32_t most[GOST_ANSWERS] = {0};
+    int rc = l->hook(l->hook_arg, peer, most);
+    for (int i = 0; i < GOST_ANSWERS; i++)
+        answer[i] = (struct gost_limit){.conns = most[i]};
+    return rc;
+}
+
 int gost_conn_limit_acquire(struct gost_conn_limit *l, const union gost_sockaddr *peer,
                             struct gost_conn_hold *hold)
 {
@@ -174,7 +192,15 @@ int gost_conn_limit_acquire(struct gost_conn_limit *l, const union gost_sockaddr
     *hold = (struct gost_conn_hold){0};
     if (!l)
         return 0;
+    struct gost_limit answer[GOST_ANSWERS];
     const struct gost_limit *v = rule_of(l, peer, &ip), *service = l->limits.service;
+    if (l->hook) {
+        int rc = ask(l, peer, answer);
+        if (rc != 0)
+            return rc;
+        v = answer[GOST_ANSWER_CLIENT].conns ? &answer[GOST_ANSWER_CLIENT] : NULL;
+        service = answer[GOST_ANSWER_SERVICE].conns ? &answer[GOST_ANSWER_SERVICE] : NULL;
+    }
     if (v) {
         uint64_t tag = gost_hash(&ip, sizeof(ip)) & ~COUNT_MASK;
         hold->slot = count_address(l->slots, tag, v->conns, &full);

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RATE_LEAST 1e-6
+#define RATE_MOST  1e9
+
 void gost_limits_create(struct gost_limits *l, enum gost_limit_kind kind)
 {
     memset(l, 0, sizeof(*l));
@@ -80,16 +83,24 @@ static int parse_conns(struct gost_limit *v, const char **line, size_t *n)
     return 0;
 }
 
+void gost_limits_set_rate(struct gost_limit *v, double r)
+{
+    v->rate[0] = (struct gost_rate){.rate = 0};
+    if (!(r >= RATE_LEAST && r <= RATE_MOST))
+        return;
+    v->rate[0].rate = (uint64_t)(r * (double)GOST_RATE_REQUEST + 0.5);
+    v->rate[0].burst = ((uint64_t)r + 1) * GOST_RATE_REQUEST;
+}
+
 static int parse_rate(struct gost_limit *v, const char **line, size_t *n)
 {
     char word[WORD_MAX], *end;
     next_word(line, n, word);
     double r = strspn(word, "0123456789.") == strlen(word) ? strtod(word, &end) : 0;
-    if (r < 1e-6 || r > 1e9 || *end != '\0')
+    if (r < RATE_LEAST || r > RATE_MOST || *end != '\0')
         return gost_fail(GOST_ECONFIG, "\"%s\" is no rate, expected requests per second above 0",
                          word);
-    v->rate[0].rate = (uint64_t)(r * (double)GOST_RATE_REQUEST + 0.5);
-    v->rate[0].burst = ((uint64_t)r + 1) * GOST_RATE_REQUEST;
+    gost_limits_set_rate(v, r);
     return 0;
 }
 

@@ -61,6 +61,9 @@ int gost_limits_add(struct gost_limits *l, const char *rule, size_t n);
 /** Add the rules of a file ("#" comments). @return as gost_lines_load: good lines are added */
 int gost_limits_load(struct gost_limits *l, const char *text, size_t n);
 
+/** A rate limiter's rule of so many requests per second; 0 (or what no rule may say): no limit. */
+void gost_limits_set_rate(struct gost_limit *v, double per_second);
+
 /** @return the rule of the address or of the smallest network around it; NULL when there is none */
 const struct gost_limit *gost_limits_of_ip(const struct gost_limits *l, struct gost_ip ip);
 

@@ -35,6 +35,8 @@ void gost_rate_limit_unref(struct gost_rate_limit *l)
 {
     if (!l || --l->refs > 0)
         return;
+    if (l->hook_drop)
+        l->hook_drop(l->hook_arg);
     gost__pool_give(l->name, l->keys);
     gost__pool_give(l->name, l->service);
     gost_limits_destroy(&l->limits);
@@ -44,10 +46,15 @@ void gost_rate_limit_unref(struct gost_rate_limit *l)
 
 static int need_keys(struct gost_rate_limit *l)
 {
-    if (l->keys || !gost_limits_keyed(&l->limits))
+    if (l->keys || !(l->hook || gost_limits_keyed(&l->limits)))
         return 0;
     l->keys = gost__pool_take("rate-keys", l->name, sizeof(*l->keys));
     return l->keys ? 0 : gost_fail_code(GOST_ENOMEM);
+}
+
+int gost_rate_limit_hooked(struct gost_rate_limit *l)
+{
+    return need_keys(l);
 }
 
 int gost_rate_limit_add(struct gost_rate_limit *l, const char *rule, size_t n)
@@ -74,6 +81,19 @@ void gost_rate_limit_swap(struct gost_rate_limit *a, struct gost_rate_limit *b)
     }
 }
 
+/* Ask the hook; answers as rules. */
+static int ask(struct gost_rate_limit *l, const union gost_sockaddr *peer,
+               struct gost_limit answer[2])
+{
+    double rate[2] = {0, 0};
+    int rc = l->hook(l->hook_arg, peer, rate);
+    for (int i = 0; i < 2; i++) {
+        answer[i] = (struct gost_limit){.conns = 0};
+        gost_limits_set_rate(&answer[i], rate[i]);
+    }
+    return rc;
+}
+
 int gost_rate_limit_take(struct gost_rate_limit *l, const union gost_sockaddr *peer, uint64_t now,
                          uint64_t *retry)
 {
@@ -88,12 +108,20 @@ int gost_rate_limit_take(struct gost_rate_limit *l, const union gost_sockaddr *p
     if (peer && gost_ip_from_sockaddr(&ip, peer))
         v = gost_limits_of_ip(&l->limits, ip);
     v = v ? v : l->limits.each;
+    struct gost_limit answer[2];
+    const struct gost_limit *service = l->limits.service;
+    if (l->hook) {
+        int rc = ask(l, peer, answer);
+        if (rc != 0)
+            return rc;
+        v = answer[0].rate[0].rate > 0 ? &answer[0] : NULL;
+        service = answer[1].rate[0].rate > 0 ? &answer[1] : NULL;
+    }
     if (v) {
         bucket = gost_keytab_find(l->keys, gost_keytab_tag(&ip, sizeof(ip)));
         if (!gost_bucket_take_all(bucket, v->rate[0], GOST_RATE_REQUEST, now, retry))
             return gost_fail(GOST_ELIMIT, "rate limit of the client is reached");
     }
-    const struct gost_limit *service = l->limits.service;
     if (service &&
         !gost_bucket_take_all(l->service, service->rate[0], GOST_RATE_REQUEST, now, retry)) {
         if (v)

@@ -17,6 +17,14 @@ struct gost_rate_limit {
     struct gost_limits limits;
     struct gost_bucket *service; /**< shared */
     struct gost_keytab *keys;    /**< shared; NULL until a rule needs it */
+    /**
+     * A script's word instead of rules, or NULL; asked for each request. May suspend.
+     * @param[out] rate  a second, of the client's address and in all; preset to 0: no limit
+     * @return 0, or a negative code: refuse
+     */
+    int (*hook)(void *arg, const union gost_sockaddr *peer, double rate[2]);
+    void *hook_arg;
+    void (*hook_drop)(void *arg); /**< frees hook_arg with the limiter; may be NULL */
 };
 
 /**
@@ -41,13 +49,16 @@ int gost_rate_limit_load(struct gost_rate_limit *l, const char *text, size_t n);
 /** Exchange the rules of two limiters of one name; the buckets stay as they are. */
 void gost_rate_limit_swap(struct gost_rate_limit *a, struct gost_rate_limit *b);
 
+/** Make what the answers of a hook, set before, are counted in. @return 0 or GOST_ENOMEM */
+int gost_rate_limit_hooked(struct gost_rate_limit *l);
+
 /**
- * Count a request. Refused, it costs nothing anywhere.
+ * Count a request. Suspends if there is a hook. Refused, it costs nothing anywhere.
  * @param l           NULL: nothing is limited
  * @param peer        NULL or no IP address: only $$ (all such peers together) and $ apply
  * @param now         milliseconds of the monotonic clock
  * @param[out] retry  when refused: the time at which one will pass; may be NULL
- * @return 0, or GOST_ELIMIT with diag
+ * @return 0, GOST_ELIMIT with diag, or the code of the hook
  */
 int gost_rate_limit_take(struct gost_rate_limit *l, const union gost_sockaddr *peer, uint64_t now,
                          uint64_t *retry);

@@ -70,13 +70,14 @@ end
 ---@param list string           "bypasses", "chains" …
 ---@param ref any               name, definition, function or object
 ---@param make fun(self: gost.Builder, definition: any, name: string?): userdata
-function Builder:get(list, ref, make)
+---@param own? string          the name of one that stands on the spot
+function Builder:get(list, ref, make, own)
   if type(ref) == "userdata" then return ref end
   if type(ref) == "table" and type(ref.object) == "function" then return ref:object(self) end
   local made = self.made[list] or {}
   self.made[list] = made
   if made[ref] then return made[ref] end
-  local definition, name = ref, nil
+  local definition, name = ref, own
   if type(ref) == "string" then
     definition, name = by_name(self.configuration[list], ref), ref
     if not definition then error(("there is no %q in %s"):format(ref, list), 0) end
@@ -433,6 +434,13 @@ local function listen_address(service)
   return ("%s:%s"):format(found[1], port)
 end
 
+---One that stands on the spot has a name, too: by it workers share what they count.
+---@param kind "limiter"|"climiter"|"rlimiter"
+function Builder:limiter(service, kind)
+  local ref = service[kind]
+  return ref and self:get(kind .. "s", ref, policies[kind], ("%s/%s"):format(service.name, kind))
+end
+
 ---@param service table   canonical
 ---@param on? table       hooks
 ---@return userdata
@@ -468,10 +476,10 @@ function Builder:service(service, on)
     mark = math.tointeger(tonumber(metadata.get(service.metadata, "so_mark"))),
     admissions = self:all("admissions", service.admission, service.admissions, policies.admission),
     bypasses = self:bypasses(service), authers = authers, wants_auth = wants_auth, trusted = trusted(handler),
-    limiter = service.limiter and self:get("limiters", service.limiter, policies.limiter),
+    limiter = self:limiter(service, "limiter"),
     limiter_scope = metadata.get(service.metadata, "limiter.scope"),
-    climiter = service.climiter and self:get("climiters", service.climiter, policies.climiter),
-    rlimiter = service.rlimiter and self:get("rlimiters", service.rlimiter, policies.rlimiter),
+    climiter = self:limiter(service, "climiter"),
+    rlimiter = self:limiter(service, "rlimiter"),
     on = self:resolving(service, on),
   }
 end

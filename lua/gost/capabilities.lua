@@ -26,7 +26,7 @@ return {
   "connector.tls", "dialer.auth",
 
   -- policies
-  "climiter.plugin", "rlimiter.plugin", "climiter.lua", "rlimiter.lua",
+  "climiter.plugin", "rlimiter.plugin",
   "nameserver.chain", "nameserver.clientIP", "nameserver.hostname",
 
   -- the program

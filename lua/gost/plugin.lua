@@ -160,6 +160,7 @@ function plugin.of(kind, definition)
   local own = type(definition) == "table" and getmetatable(definition) == nil and definition.plugin
   if not own then return nil end
   own = require("gost.parts").check("plugin", own)
+  if not kinds[kind] then error(("plugin: a %s cannot be one"):format(kind), 0) end
   if (own.type or "grpc") ~= "http" then error("plugin: gRPC is not implemented yet; type http is", 0) end
   if not tostring(own.addr):find "^https?://" then
     error(("plugin: %q is no URL, expected http:// or https://"):format(tostring(own.addr)), 0)

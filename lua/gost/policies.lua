@@ -130,24 +130,17 @@ function policies.ingress(builder, definition, name)
     { rules = definition.rules or definition, fn = function_of("ingress", definition) })
 end
 
+---Lines, or a function that is asked for a connection: see docs/scripting.md.
 local function limiter(kind, make)
   return function(builder, definition, name)
-    if type(definition) == "function" then
-      error("a limiter cannot be a function: take from a gost.bucket in a hook", 0)
-    end
+    local fn = type(definition) == "function" and definition or function_of(kind, definition)
+    if fn then return core[make] { name = name, fn = fn } end
     return with_sources(builder, "limiter", definition, label(kind, name), core[make],
       { name = name, limits = definition.limits or definition })
   end
 end
 
-local lines = limiter("limiter", "traffic_limiter")
-
----Bytes per second: lines, or a function that is asked for a connection's rates.
-function policies.limiter(builder, definition, name)
-  local fn = type(definition) == "function" and definition or function_of("limiter", definition)
-  return fn and core.traffic_limiter { name = name, fn = fn } or lines(builder, definition, name)
-end
-
+policies.limiter = limiter("limiter", "traffic_limiter")
 policies.climiter = limiter("climiter", "conn_limiter")
 policies.rlimiter = limiter("rlimiter", "rate_limiter")
 

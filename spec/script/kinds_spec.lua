@@ -249,7 +249,7 @@ chains:
   end)
 
   it("is refused where nothing would ask it yet", function()
-    for _, key in ipairs { "climiter", "rlimiter", "observer", "rewriter" } do
+    for _, key in ipairs { "observer", "rewriter" } do
       local path = support.files.with("gost.yml",
         ("services: [ { name: a, addr: ':1', %s: { lua: return function() end } } ]"):format(key))
       local r = support.gost_run { "-t", "-C", path }
