@@ -14,7 +14,7 @@ local handed = core.dict("gost.runtime", { size = 100 })
 
 ---@type gost.Generation?
 local current
-local draining = false
+local draining, serving, stopped = false, false, false
 
 local function options()
   local id, count = core.worker()
@@ -125,14 +125,8 @@ local function others_run()
   return false
 end
 
----End in order: no new connections, then wait for the open ones, a bounded time.
 ---@param seconds number
-function runtime.drain(seconds)
-  if draining then -- asked twice: at once
-    core.stop()
-    return
-  end
-  draining = true
+local function finish(seconds)
   local id, count = core.worker()
   local all = {}
   for i, name in ipairs(id == 0 and current and current.order or {}) do all[i] = current.services[name] end
@@ -151,6 +145,18 @@ function runtime.drain(seconds)
     core.log("warn", ("%d connections are cut"):format(core.session_count()))
   end
   core.stop()
+end
+
+---End in order: no new connections, then wait for the open ones, a bounded time. What still starts ends after that.
+---@param seconds number
+function runtime.drain(seconds)
+  if draining then -- asked twice: at once
+    stopped = true
+    core.stop()
+    return
+  end
+  draining = true
+  if serving or core.worker() ~= 0 then finish(seconds) end
 end
 
 local function on_command(text)
@@ -248,7 +254,9 @@ end
 ---The loop of the first worker, until something stops it; then the others end as well.
 local function serve()
   core.on_command(on_command)
-  core.loop()
+  serving = true
+  if draining then core.spawn(finish, DRAIN_SECONDS) end
+  if not stopped then core.loop() end
   handed:set("ending", true)
   tell_all "stop"
   core.join_workers()

@@ -129,6 +129,22 @@ authers: [{ name: a, file: { path: "%s" } }] ]]):format(path, path, path), ([[
     gost:wait_log "later: can be read again"
   end)
 
+  it("that does not come ends no program, but neither does it keep one that is told to end", function()
+    if os.getenv "GOST_TREE" == "tsan" then return pending "signals are lost here" end
+    local mute = support.origin { "silent" }
+    local gost = support.gost { listeners = 0, "-C", files.with("c.yaml", ([[
+bypasses: [{ name: b, http: { url: "http://127.0.0.1:%d/" } }]
+services: [{ name: a, addr: "127.0.0.1:0", bypass: b, handler: { type: http } }]
+]]):format(mute.ports.silent)) }
+    support.eventually(function()
+      local caught = files.read(("/proc/%d/status"):format(gost.pid)):match "SigCgt:%s*(%x+)"
+      return tonumber(caught, 16) & 0x4000 ~= 0
+    end, 10, "it does not catch SIGTERM")
+    gost:kill "TERM"
+    mute:stop()
+    assert.equal("exit", (gost:wait(10)))
+  end)
+
   it("without reload is read again by SIGHUP alone, and its last content stays when it is gone", function()
     local path = files.with("users", "ann a\n")
     local gost = start(([[authers: [{ name: a, file: "%s" }] ]]):format(path), AUTHED)
