@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,10 @@ static int unexpected(struct json_reader *r, const char *wanted)
 {
     if (r->at >= r->end)
         return reader_fail(r, r->at, lua_pushfstring(r->L, "the text ends where %s is due", wanted));
-    return reader_fail(r, r->at, lua_pushfstring(r->L, "%s is due here, not '%c'", wanted, *r->at));
+    unsigned char c = (unsigned char)*r->at;
+    char shown[16];
+    snprintf(shown, sizeof shown, c > 0x20 && c < 0x7f ? "'%c'" : "byte 0x%02x", c);
+    return reader_fail(r, r->at, lua_pushfstring(r->L, "%s is due here, not %s", wanted, shown));
 }
 
 static uint32_t read_hex4(struct json_reader *r, const char *at)

@@ -119,6 +119,8 @@ describe("JSON", function()
     ['"abc'] = "x.json:1:1: this string has no end",
     ["01"] = "x.json:1:1: a value is due here, not '0'",
     ["[1 2]"] = "x.json:1:4: ',' or ']' is due here, not '2'",
+    ["[1\0]"] = "x.json:1:3: ',' or ']' is due here, not byte 0x00",
+    ["[\xe2\x82\xac]"] = "x.json:1:2: a value is due here, not byte 0xe2",
     ["1 x"] = "x.json:1:3: the end of the text is due here, not 'x'",
     [""] = "x.json:1:1: the text ends where a value is due",
     ['"\\x"'] = "x.json:1:2: unknown escape in a string",
