@@ -66,6 +66,24 @@ int gost_hop_set_strategy(struct gost_hop *h, enum gost_strategy strategy, int64
     return 0;
 }
 
+static void note_traits(struct gost_hop *h, const struct gost_node *n)
+{
+    h->treats |= n->treatment != NULL;
+    h->rules |=
+        n->rule || n->filter_host || n->filter_protocol || n->filter_path || n->bypass_count > 0;
+}
+
+void gost_hop_traits(const struct gost_hop *h, bool *treats, bool *rules)
+{
+    *treats = h->treats;
+    *rules = h->rules;
+    for (size_t i = 0; h->group && i < h->count; i++) {
+        const struct gost_hop *member = h->node[i]->hop;
+        *treats |= member && member->treats;
+        *rules |= member && member->rules;
+    }
+}
+
 int gost_hop_add(struct gost_hop *h, struct gost_node *n)
 {
     struct gost_node **grown = realloc(h->node, (h->count + 1) * sizeof(*grown));
@@ -73,9 +91,7 @@ int gost_hop_add(struct gost_hop *h, struct gost_node *n)
         return gost_fail_code(GOST_ENOMEM);
     h->node = grown;
     h->node[h->count++] = gost_node_ref(n);
-    h->treats |= n->treatment || (n->hop && n->hop->treats);
-    h->rules |= n->rule || n->filter_host || n->filter_protocol || n->filter_path ||
-                n->bypass_count > 0 || (n->hop && n->hop->rules);
+    note_traits(h, n);
     return 0;
 }
 
@@ -89,6 +105,9 @@ int gost_hop_set_nodes(struct gost_hop *h, struct gost_node *const *nodes, size_
     drop_nodes(h->node, h->count);
     h->node = fresh;
     h->count = count;
+    h->treats = h->rules = false;
+    for (size_t i = 0; i < count; i++)
+        note_traits(h, fresh[i]);
     return 0;
 }
 

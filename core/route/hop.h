@@ -21,9 +21,8 @@ struct gost_hop {
     int64_t fail_timeout;             /**< milliseconds; 0: ten seconds */
     struct gost_bypass **bypass; /**< owned references: destinations that skip this hop and later ones */
     size_t bypass_count;
-    bool treats; /**< some node treats HTTP */
-    bool rules;  /**< some nodes are for certain requests only */
-    bool group;  /**< the nodes are members, of which the service's select hook is not told */
+    bool treats, rules; /**< of its own nodes, see gost_hop_traits */
+    bool group; /**< the nodes are members, of which the service's select hook is not told */
     /**
      * A script chooses instead of the strategy; NULL: none. May suspend.
      * @param candidates  the nodes that fit and have not failed
@@ -58,6 +57,13 @@ int gost_hop_add(struct gost_hop *h, struct gost_node *n);
  * @return 0 or GOST_ENOMEM, with the hop as it was
  */
 int gost_hop_set_nodes(struct gost_hop *h, struct gost_node *const *nodes, size_t count);
+
+/**
+ * What has to be known of requests before a node is chosen.
+ * @param[out] treats  some node treats HTTP
+ * @param[out] rules   some nodes are for certain requests only
+ */
+void gost_hop_traits(const struct gost_hop *h, bool *treats, bool *rules);
 
 /**
  * Choose a node for a request. Suspends if a bypass or a script does.

@@ -406,7 +406,10 @@ static int forward(struct gost_conn *c, const struct gost_request *request, cons
 static unsigned op_forward_traits(struct gost_conn *c)
 {
     const struct gost_hop *h = gost_session_of(c)->service->forwarder;
-    return h ? (h->treats ? GOST_FORWARD_TREATS : 0) | (h->rules ? GOST_FORWARD_RULES : 0) : 0;
+    bool treats = false, rules = false;
+    if (h)
+        gost_hop_traits(h, &treats, &rules);
+    return (treats ? GOST_FORWARD_TREATS : 0) | (rules ? GOST_FORWARD_RULES : 0);
 }
 
 static void op_forward_judge(struct gost_conn *c, bool worked)

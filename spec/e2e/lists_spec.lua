@@ -370,6 +370,30 @@ chains:
     gost:wait_log "hop h: [^\n]*nodes.json:1:%d+: node.dialer.type: unknown dialer"
   end)
 
+  it("are targets as well, which HTTP is treated for and chosen by", function()
+    local path = files.with("targets.json", ([[
+[{ "name": "one", "addr": "127.0.0.1:%d", "filter": { "host": "one.test" },
+   "http": { "auth": { "username": "u", "password": "p" } } }]
+]]):format(origin.ports.http))
+    local gost = start(([[
+hops: [{ name: h, file: { path: "%s" } }] ]]):format(path), [[
+  handler: { type: tcp }
+  forwarder: { hop: h }
+- name: grouped
+  addr: 127.0.0.1:0
+  handler: { type: tcp }
+  forwarder: { hopGroup: { hops: [{ hop: h }] } }]])
+    gost:wait_listening(2)
+    for _, port in ipairs(gost.ports) do
+      local function ask(host, user)
+        return support.curl { "-u", user, "-H", "Host: " .. host, ("http://127.0.0.1:%d/hello"):format(port) }.http_code
+      end
+      assert.equal(200, ask("one.test", "u:p"))
+      assert.equal(401, ask("one.test", "u:wrong"))
+      assert.equal(502, ask("two.test", "u:p"))
+    end
+  end)
+
   it("come from Redis, too, beside those of the file", function()
     local exit = exits()
     local call, port = redis({ "SET", "gost", nodes(exit[1].ports[1]) })
