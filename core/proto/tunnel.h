@@ -44,11 +44,13 @@ struct gost_tunnel_connector {
 
 /**
  * Let the client of `c` carry visitors until its connection ends, without this fiber; suspends until
- * other hosts were told. Takes the client's stream over. The answer to its request was written before.
+ * other hosts were told. Takes the client's stream over.
+ * @param answer  writes the answer to its request, once visitors may come
  * @return 0 (the connection rests, see gost_conn_ops.rest), or a negative code
  */
 int gost_tunnels_carry(struct gost_tunnels *t, struct gost_conn *c,
-                       const struct gost_tunnel_connector *who, const struct gost_mux_options *mux);
+                       const struct gost_tunnel_connector *who, const struct gost_mux_options *mux,
+                       int (*answer)(struct gost_conn *c, void *arg), void *arg);
 
 /**
  * May one more connector of that tunnel come?

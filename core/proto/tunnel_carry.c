@@ -139,17 +139,24 @@ static struct gost__tunnel_carrier *carrier_new(struct gost_tunnels *t, struct g
 }
 
 int gost_tunnels_carry(struct gost_tunnels *t, struct gost_conn *c,
-                       const struct gost_tunnel_connector *who, const struct gost_mux_options *mux)
+                       const struct gost_tunnel_connector *who, const struct gost_mux_options *mux,
+                       int (*answer)(struct gost_conn *c, void *arg), void *arg)
 {
     struct gost__tunnel_carrier *k = carrier_new(t, c, who);
     if (!k)
         return gost_fail_code(GOST_ENOMEM);
-    int rc = gost_mux_new(&c->client, mux, true, &events, k, &k->mux);
-    if (rc == 0)
-        rc = gost__tunnels_enter(t, who, k);
+    /* Visitors of other workers may come as soon as the client has its answer: they find it entered,
+     * and their errands get here when this fiber rests. */
+    int rc = gost__tunnels_enter(t, who, k);
     if (rc != 0) {
-        if (k->mux)
-            gost_mux_close(k->mux);
+        free_carrier(k);
+        return rc;
+    }
+    rc = answer(c, arg);
+    if (rc == 0)
+        rc = gost_mux_new(&c->client, mux, true, &events, k, &k->mux);
+    if (rc != 0) {
+        gost__tunnels_leave(t, k);
         free_carrier(k);
         return rc;
     }

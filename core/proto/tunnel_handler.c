@@ -148,10 +148,10 @@ static int answer_bind(struct gost_conn *c, const struct gost_addr *where,
                  : gost_fail(GOST_EPROTO, "this host cannot be named in an answer");
 }
 
-static void note(struct gost_conn *c, const struct gost_relay *m, const struct gost_addr *where)
+static void note(struct gost_conn *c, const uint8_t *tunnel, const struct gost_addr *where)
 {
     char id[GOST_UUID_TEXT], text[GOST_HOSTPORT_MAX];
-    gost_uuid_format(m->id.uuid, id);
+    gost_uuid_format(tunnel, id);
     if (!c->client_id)
         c->client_id = strdup(id);
     gost_conn_log(c, GOST_LOG_INFO, "carries tunnel %s as %s", id, gost_addr_format(where, text));
@@ -181,6 +181,7 @@ struct carrier {
     struct gost_tunnel_connector who;
     char owner[OWNER_MAX];
     char address[GOST_HOSTPORT_MAX];
+    struct gost_addr where; /* what the client is told to be reached at */
 };
 
 static struct carrier *carrier_new(const struct tunnel_settings *s, struct gost_conn *c,
@@ -204,11 +205,10 @@ static struct carrier *carrier_new(const struct tunnel_settings *s, struct gost_
     return k;
 }
 
-/* Answer the client. @return 0 or a negative code */
+/* May it? Else it is refused. @return 0 or a negative code */
 static int admit(const struct gost__tunnel_rules *rules, struct gost_conn *c,
-                 const struct gost_relay *m, const struct carrier *k)
+                 const struct gost_relay *m, struct carrier *k)
 {
-    struct gost_addr where;
     char id[GOST_UUID_TEXT];
     if (m->naddrs < 2)
         return gost__tunnel_refuse(c, GOST_RELAY_BAD_REQUEST,
@@ -217,18 +217,22 @@ static int admit(const struct gost__tunnel_rules *rules, struct gost_conn *c,
     if (rc != 0)
         rc = gost_fail_at(rc, "tunnel %s", gost_uuid_format(m->id.uuid, id));
     if (rc == 0)
-        rc = name_endpoint(c, m, &where);
-    if (rc != 0)
-        return gost__tunnel_refuse(c, gost__tunnel_status(rc), rc);
-    rc = answer_bind(c, &where, &k->who.id);
+        rc = name_endpoint(c, m, &k->where);
+    return rc == 0 ? 0 : gost__tunnel_refuse(c, gost__tunnel_status(rc), rc);
+}
+
+static int welcome(struct gost_conn *c, void *arg)
+{
+    struct carrier *k = arg;
+    int rc = answer_bind(c, &k->where, &k->who.id);
     if (rc == 0)
-        note(c, m, &where);
+        note(c, k->who.tunnel, &k->where);
     return rc;
 }
 
 /* --- the handler ------------------------------------------------------------------------------- */
 
-/* What the client wants. @param[out] k  it wants to carry a tunnel, and was told that it may */
+/* What the client wants. @param[out] k  it wants to carry a tunnel, and may */
 static int serve_request(struct gost_handler *h, struct gost_conn *c, struct gost_relay *m,
                          struct gost_buf *raw, struct carrier **k)
 {
@@ -261,7 +265,7 @@ static int serve(struct gost_handler *h, struct gost_conn *c)
     gost__tunnel_forget(m, &raw);
     free(m);
     if (rc == 0 && k)
-        rc = gost_tunnels_carry(rules->tunnels, c, &k->who, &s->mux);
+        rc = gost_tunnels_carry(rules->tunnels, c, &k->who, &s->mux, welcome, k);
     free(k);
     return rc;
 }
