@@ -117,7 +117,10 @@ function Connection:in_turn(text, count, timeout)
     message, code = ("redis %s: the connection is closed"):format(self.options.addr), "closed"
   end
   self.turn:release()
-  if not ok then error(replies, 0) end
+  if not ok then
+    self:close() -- replies may be under way that nobody waits for
+    error(replies, 0)
+  end
   return replies, message, code
 end
 
@@ -257,16 +260,14 @@ function Client:with(fn)
   local ok, message, code = self.slots:acquire(left(deadline))
   if not ok then return nil, ("redis %s: %s"):format(self.options.addr, message), code end
   local connection
-  connection, message, code = self:take(deadline)
-  local results
-  if connection then
-    results = table.pack(pcall(fn, connection, deadline))
-    if not connection.stream then connection = nil end
-    if self.closed and connection then connection:close()
-    elseif connection then self.idle[#self.idle + 1] = connection end
-  end
+  local results = table.pack(pcall(function()
+    connection, message, code = self:take(deadline)
+    if connection then return fn(connection, deadline) end
+    return nil, message, code
+  end))
+  if connection and (self.closed or not results[1]) then connection:close() end
+  if connection and connection.stream then self.idle[#self.idle + 1] = connection end
   self.slots:release()
-  if not results then return nil, message, code end
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end

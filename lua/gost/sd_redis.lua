@@ -37,13 +37,15 @@ return function(options)
     }
     local key = key_of(record.name)
     local replies
-    replies, message = client:pipeline {
-      { "HSET", key, record.id, value }, { "PEXPIRE", key, math.ceil(keep * 1000) },
-    }
-    if not replies then return nil, message end
-    for _, reply in ipairs(replies) do
+    replies, message = client:pipeline { { "HSET", key, record.id, value }, { "PTTL", key } }
+    for _, reply in ipairs(replies or {}) do
       if type(reply) == "table" and reply.error then return nil, reply.error end
     end
+    if not replies then return nil, message end
+    if replies[2] >= keep * 1000 then return true end -- for another host's record, which lives longer
+    local set
+    set, message = client:call("PEXPIRE", key, math.ceil(keep * 1000))
+    if not set then return nil, message end
     return true
   end
 

@@ -93,6 +93,17 @@ nil	redis 127.0.0.1:%d: WRONGTYPE Operation against a key holding the wrong kind
     ]])
   end)
 
+  it("records of tunnels are kept as long as the one that lives longest", function()
+    assert.equal("true\ttrue\n", script [[
+      local sd = require "gost.sd_redis" { addr = "127.0.0.1:$PORT", password = "hidden", key = "k" }
+      local function record(id, ttl)
+        return { id = id, name = "t", node = "n", network = "tcp", address = "x:1", ttl = ttl }
+      end
+      local ok = sd("register", record("a", 20)) and sd("register", record("b", 1))
+      print(ok, r:call("PTTL", "k:t") > 30000)
+    ]])
+  end)
+
   it("calls go through a chain", function()
     local proxy = support.gost { "-L", "socks5://127.0.0.1:0" }
     assert.equal("PONG\n", prints([[
@@ -202,6 +213,13 @@ it("Mistakes of the script raise, with the key that is meant", function()
   assert.matches("addr: expected a string, got a number", out)
   assert.matches("argument 2: expected a string, a number or a boolean, got a table", out)
   assert.matches("expected a list of commands", out)
+end)
+
+it("A client is none the worse for them", function()
+  assert.equal(("there is no chain \"nosuch\", and it is no URL\n"):rep(2), (prints [[
+    local client = gost.redis.client { chain = "nosuch", size = 1, timeout = 1 }
+    for _ = 1, 2 do print((select(2, pcall(client.call, client, "PING")):gsub("^.-:%d+: ", ""))) end
+  ]]))
 end)
 
 it("The reader takes any bytes, in any pieces", function()
