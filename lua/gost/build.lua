@@ -30,6 +30,8 @@ Builder.__index = Builder
 
 local build = {}
 
+local NOTHING = {}
+
 local function milliseconds(seconds)
   return seconds and math.floor(seconds * 1000 + 0.5) or nil
 end
@@ -88,6 +90,7 @@ end
 
 ---A single reference and a list of them, as objects.
 function Builder:all(list, one, more, make)
+  if one == nil and more == nil then return nil end
   local objects = {}
   if one ~= nil then objects[1] = self:get(list, one, make) end
   for _, ref in ipairs(more or {}) do objects[#objects + 1] = self:get(list, ref, make) end
@@ -130,6 +133,7 @@ end
 
 ---Options that a node has itself or takes over from its hop.
 local function socket_options(node, hop)
+  if not node.metadata and not (hop and hop.metadata) then return nil end
   local function value(key)
     local found = metadata.get(node.metadata, key)
     if found == nil and hop then found = metadata.get(hop.metadata, key) end
@@ -146,7 +150,7 @@ end
 
 ---Which requests a node is for: its rule, else the older filter.
 local function set_conditions(made, node)
-  local matcher, filter = node.matcher or {}, node.filter or {}
+  local matcher, filter = node.matcher or NOTHING, node.filter or NOTHING
   made.rule, made.priority = matcher.rule, matcher.priority
   made.filter_host = filter.host or node.host
   made.filter_protocol = filter.protocol or node.protocol
@@ -332,6 +336,7 @@ end
 
 ---Loggers that a service names, as one: each passes its lines on to the next.
 function Builder:logger(service)
+  if not service.logger and not service.loggers then return nil end
   local names, last = {}, nil
   if service.logger then names[1] = service.logger end
   table.move(service.loggers or {}, 1, #(service.loggers or {}), #names + 1, names)
@@ -362,7 +367,8 @@ end
 ---@return string[]?
 local function trusted(handler)
   local given = metadata.get(handler.metadata, "skipauth")
-  if type(given) ~= "table" then given = given and { given } or {} end
+  if given == nil then return nil end
+  if type(given) ~= "table" then given = { given } end
   local list = {}
   for _, item in ipairs(given) do
     for one in tostring(item):gmatch "[^,%s]+" do list[#list + 1] = one end
@@ -372,12 +378,12 @@ end
 
 local function check_service(service)
   for _, event in ipairs { "preUp", "postUp", "preDown", "postDown" } do
-    for _, text in ipairs(metadata.get(service.metadata, event) or {}) do
+    for _, text in ipairs(metadata.get(service.metadata, event) or NOTHING) do
       local words, message = commands.split(text)
       if not words then error(("%s of service %s: %s: %s"):format(event, service.name, text, message), 0) end
     end
   end
-  refuse(("tls of the handler of service %s"):format(service.name), service.handler.tls and "tls")
+  if service.handler.tls then refuse(("tls of the handler of service %s"):format(service.name), "tls") end
 end
 
 ---The function behind a reference, if there is one.

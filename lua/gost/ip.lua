@@ -28,6 +28,8 @@ local function v6(text)
   return groups(text, true) == 8
 end
 
+local NETWORK4 = "^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)/(%d%d?)$"
+
 ---@param text string
 ---@return 4|6|nil
 function ip.version(text)
@@ -38,6 +40,11 @@ end
 ---@param text string  "10.0.0.0/8"
 ---@return 4|6|nil
 function ip.network(text)
+  local a, b, c, d, n = text:match(NETWORK4) -- long lists are made of these
+  if a then
+    local fine = a + 0 < 256 and b + 0 < 256 and c + 0 < 256 and d + 0 < 256 and n + 0 <= 32
+    return fine and 4 or nil
+  end
   local address, bits = text:match "^(.+)/(%d%d?%d?)$"
   local version = address and ip.version(address)
   if version and tonumber(bits) <= (version == 4 and 32 or 128) then return version end

@@ -138,13 +138,11 @@ end
 
 local function check_pattern(pattern)
   local port = pattern:find(":", 1, true) and pattern:match ":([^:%]]+)$"
+  if ip.network(pattern) or port and ip.version(pattern) then return true end
   if not port then
-    if pattern:match "^[%d.]+/%d+$" and not ip.network(pattern) then
-      return nil, ("%q is not a network"):format(pattern)
-    end
+    if pattern:match "^[%d.]+/%d+$" then return nil, ("%q is not a network"):format(pattern) end
     return true
   end
-  if ip.network(pattern) or ip.version(pattern) then return true end
   local from, to = port:match "^(%d+)%-?(%d*)$"
   if not from then return nil, ("%q: %q is not a port"):format(pattern, port) end
   to = to ~= "" and to or from
@@ -313,7 +311,7 @@ function objects.forwarder(c, forwarder, path)
   refuse_parallel(c, forwarder.selector, path .. ".selector")
   local name = forwarder.hop or forwarder.name
   local hop = type(name) == "string" and c.names.hops[name]
-  refuse_parallel(c, hop and hop.selector, ("hops %q selector"):format(tostring(name)))
+  if hop then refuse_parallel(c, hop.selector, ("hops %q selector"):format(name)) end
 end
 
 ---Targets that no connection can be made to.
