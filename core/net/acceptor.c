@@ -11,9 +11,36 @@
 
 enum { BATCH = 64, REST_MS = 50 };
 
-static int open_emergency(void)
+/* A descriptor in reserve, given up to turn a client away when descriptors are out: one for all acceptors of a worker. */
+static _Thread_local struct {
+    int users, fd;
+} reserve = {0, -1};
+
+static void reserve_fill(void)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (reserve.fd < 0)
+        reserve.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void reserve_empty(void)
+{
+    if (reserve.fd >= 0)
+        close(reserve.fd);
+    reserve.fd = -1;
+}
+
+static void reserve_join(struct gost_acceptor *a)
+{
+    a->reserved = true;
+    reserve.users++;
+    reserve_fill();
+}
+
+static void reserve_leave(struct gost_acceptor *a)
+{
+    if (a->reserved && --reserve.users == 0)
+        reserve_empty();
+    a->reserved = false;
 }
 
 /* No descriptor is left: turn one client away with the reserve, then let the others end first. */
@@ -24,13 +51,13 @@ static void turn_away(struct gost_acceptor *a)
         gost_log(GOST_LOG_ERROR, "accept on %s: too many open files, turning clients away",
                  gost_sockaddr_format(&a->addr, text));
     }
-    if (a->emergency_fd >= 0) {
-        close(a->emergency_fd);
+    if (reserve.fd >= 0) {
+        reserve_empty();
         int fd = accept4(a->watch.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             close(fd);
-        a->emergency_fd = open_emergency();
     }
+    reserve_fill();
     gost_timer_start(&a->rest, gost_now() + REST_MS);
 }
 
@@ -97,7 +124,8 @@ int gost_acceptor_adopt(struct gost_acceptor *a, int fd)
     socklen_t len = sizeof(a->addr), int_len = sizeof(int);
     int listening = 0;
     memset(&a->addr, 0, sizeof(a->addr));
-    a->watch.fd = a->emergency_fd = -1;
+    a->watch.fd = -1;
+    a->reserved = false;
     a->refused = 0;
     gost_task_create(&a->again, on_again);
     gost_timer_create(&a->rest, on_rest);
@@ -113,7 +141,7 @@ int gost_acceptor_adopt(struct gost_acceptor *a, int fd)
         close(fd);
         return gost_fail_code(rc);
     }
-    a->emergency_fd = open_emergency();
+    reserve_join(a);
     return 0;
 }
 
@@ -130,9 +158,7 @@ static void acceptor_stop(struct gost_acceptor *a, bool close_fd)
     gost_task_cancel(&a->again);
     gost_timer_stop(&a->rest);
     gost_watch_stop(&a->watch, close_fd);
-    if (a->emergency_fd >= 0)
-        close(a->emergency_fd);
-    a->emergency_fd = -1;
+    reserve_leave(a);
 }
 
 int gost_acceptor_release(struct gost_acceptor *a)

@@ -74,7 +74,7 @@ struct gost_acceptor {
     struct gost_task again; /**< the next batch of accepts */
     struct gost_timer rest; /**< while descriptors are out (EMFILE) */
     union gost_sockaddr addr;
-    int emergency_fd; /**< given up to turn a client away when descriptors are out */
+    bool reserved; /**< it has its part in the descriptor that the worker keeps in reserve */
     /**
      * A connection came. `fd` is non-blocking and owned by the callee.
      */
