@@ -20,6 +20,17 @@ end
 io.write(count, " came back\n")
 ]]
 
+---The beginning of a QUIC connection to example.com, in two datagrams (the hello of RFC 9001 appendix A.2).
+local QUIC = {
+    "ce00000001088394c8f03e51570800004070ac46f42d9ac01dce57afc361f6a9e588c2221110fea1501f1bb776a26e8d2618b41c75e3" ..
+    "6e410f16350c7927fe11f3e575e90268d702e39c7680ddcd8b11fa6481639aff8743b97ae8f1ac3709e7ddcfbbdd413df27ca1cbb9f1" ..
+    "fbab9369a02f97843b52828be3c9af511f43404d2050",
+    "cf00000001088394c8f03e515708000040b3f86c7a3dfc5c87c1cce2d99ca9326ce62b67648f88a5f4620b8ce42c50ed5804df39d9c5" ..
+    "fa4f48b785c13c240d51bdfc4fe6f639366d23e9bb771c360d46391d0b48bf45d24788971b85a927f2675a4b5b72903feef1165795d5" ..
+    "3691e72d60e6922d34b7e2edd5ae3058a6bcd7321ed768d85a51d96ea87d98f3c32db41e7f42b789a503d2e5e817b06ec528b3a0b76e" ..
+    "0a95d6c06ffe65112a1dfad2407df4d1f4ea30588252dee41a2364a7a43f916969c224",
+}
+
 describe("Redirected", function()
   local possible = netns.available()
   local net
@@ -276,6 +287,39 @@ describe("Redirected", function()
     local fds = gost:fds()
     gost:wait_log(('"host":"%s"'):format(two:addr "echo"))
     support.eventually(function() return gost:fds() < fds end, 5, "the session's sockets stay open")
+  end)
+
+  it("datagrams of QUIC are known by the server's name, with sniffing", function()
+    if not possible then return pending "no network namespaces here" end
+    local origin = echo_server "10.77.2.2"
+    local function quic(host, port)
+      local argv = net:exec "client"
+      for _, word in ipairs { "lua5.4", support.files.with("quic.lua", [[
+        local sock = require "socket".udp4()
+        sock:setpeername(arg[1], arg[2])
+        sock:settimeout(tonumber(arg[3]))
+        local sent = {}
+        for i = 4, 5 do
+          sent[i] = arg[i]:gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end)
+          sock:send(sent[i])
+        end
+        for i = 4, 5 do assert(sock:receive(65536) == sent[i]) end
+        io.write "both came back"
+      ]]), host, port, support.scaled(host == "10.77.2.2" and 10 or 0.2), QUIC[1], QUIC[2] } do
+        argv[#argv + 1] = tostring(word)
+      end
+      argv.timeout = 30
+      return support.run(argv)
+    end
+    local url = ("redu://:%d?so_mark=100&ttl=1s&sniffing=true&sniffing.timeout=100ms&bypass=example.com:9"):format(PORT)
+    local gost = gateway { "-L", url }
+    apply { "-L", url }
+    local r = quic("10.77.2.2", origin.ports.echo)
+    assert.equal("both came back", r.stdout, r.stderr)
+    gost:wait_log '"sniffed":"example.com","inputBytes":327,"outputBytes":327'
+    assert.equal("3 came back\n", echo("client", "10.77.2.2", origin.ports.echo).stdout)
+    assert.not_equal(0, quic("10.77.2.9", 9).status)
+    gost:wait_log "quic of the client: example.com:443 is denied by the service's bypass"
   end)
 
   it("datagrams for our own port are dropped", function()
