@@ -4,7 +4,6 @@
 ---`resolve` reads the files once, in the first worker, and leaves the text in the definition, so that all workers
 ---run the same, and a reload notices when a file has changed. `compile` makes the function.
 local places = require "gost.places"
-local schema = require "gost.schema"
 
 local inline = {}
 
@@ -98,6 +97,7 @@ end
 ---@param configuration table  from gost.load
 ---@param found gost.Problems
 function inline.resolve(configuration, found)
+  local schema = require "gost.schema" -- further workers have no need of it
   for _, field in ipairs(schema.objects.configuration.fields) do
     if field.list and type(configuration[field.key]) == "table" then
       walk(configuration[field.key], { field.key }, 1, found)

@@ -1,8 +1,10 @@
 ---What the makers of objects (gost.objects, gost.services) share: checking, options of components, mistakes.
 local components = require "gost.schema.components"
-local schema = require "gost.schema"
 
 local parts = {}
+
+---Loaded where something is checked: further workers run what was.
+local function schema() return require "gost.schema" end
 
 local OURS = debug.getinfo(1, "S").source:match "^(@.*/)[^/]*$"
 
@@ -37,7 +39,7 @@ end
 function parts.check(name, raw)
   local collector = parts.collector
   local source = collector and { name = position() or name, value = raw, kind = "lua" } or nil
-  local found, problems = schema.object(name, raw, source)
+  local found, problems = schema().object(name, raw, source)
   local wrong = problems:only("error", "missing", "strict")
   if #wrong > 0 and not (collector and found) then parts.raise(table.concat(wrong:lines(), "\n")) end
   for _, problem in ipairs(wrong) do collector:add(problem.level, problem.path, problem.message, problem.name) end
@@ -52,7 +54,7 @@ end
 
 ---Keys of the object itself, folded.
 function parts.is_field(name, key)
-  return schema.find_field(schema.objects[name], key) ~= nil
+  return schema().find_field(schema().objects[name], key) ~= nil
 end
 
 function parts.component_of(raw, key, default)
@@ -87,7 +89,7 @@ end
 function parts.unknown_key(what, key, name, among)
   local nearest = require "gost.nearest"
   local candidates = {}
-  for _, field in ipairs(schema.objects[name].fields) do candidates[#candidates + 1] = field.key end
+  for _, field in ipairs(schema().objects[name].fields) do candidates[#candidates + 1] = field.key end
   for _, one in ipairs(among) do
     for _, known in ipairs(one.index and components.keys(one.index) or {}) do
       candidates[#candidates + 1] = known
