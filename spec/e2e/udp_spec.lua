@@ -47,6 +47,31 @@ local function associate(proxy)
   return control, udp(port), port
 end
 
+---Datagram sockets that are bound to a port, in this namespace.
+local function bound(port)
+  local count, wanted = 0, (":%04X "):format(port)
+  for line in io.lines "/proc/net/udp" do
+    if (line:match "^%s*%d+: (%x+:%x+ )" or ""):sub(9) == wanted then count = count + 1 end
+  end
+  return count
+end
+
+it("Listening is logged when all workers do: flows that begin then stay with their worker", function()
+  finally(support.cleanup)
+  for _ = 1, 3 do
+    local gost = support.gost { "--workers", "4", "-L", "udp://127.0.0.1:0/127.0.0.1:9" }
+    assert.equal(4, bound(gost.ports[1]))
+    gost:stop()
+    gost = support.gost { "--workers", "4", support.files.with("udp.lua", [[
+      local gost = require "gost"
+      gost.service { addr = "127.0.0.1:0", handler = "udp", listener = "udp", forward = "127.0.0.1:9" }
+      gost.run()
+    ]]) }
+    assert.equal(4, bound(gost.ports[1]))
+    gost:stop()
+  end
+end)
+
 describe("A forwarded UDP port", function()
   local origin
   setup(function() origin = support.origin { "echo" } end)
