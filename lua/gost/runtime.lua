@@ -52,7 +52,9 @@ end
 ---Say what listens once all workers do: flows of datagrams that began earlier would be dealt out anew. Suspends.
 local function log_when_all_listen(started)
   local number, deadline = handed:get "number", core.now() + LISTEN_SECONDS
-  while not all_applied(number) and core.now() < deadline and core.sleep(0.002) do end
+  while not all_applied(number) and core.now() < deadline do
+    if not core.sleep(0.002) then return end -- the program ends
+  end
   log_listening(started)
 end
 
