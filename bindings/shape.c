@@ -15,7 +15,7 @@
 
 #define SHAPE_TEXT "gost.shape.text"
 
-enum { SHAPE_DEPTH_MAX = 60 };
+enum { SHAPE_DEPTH_MAX = 110 }; /* more than JSON and YAML may have */
 
 /** A growing text that the collector frees when an error cuts the work short. */
 struct shape {
