@@ -245,7 +245,8 @@ local function find(what, definition, form, period)
   shared = shared or core.dict("gost.sources", { size = 1000000 })
   if not found then
     found = setmetatable({ what = what, definition = definition, form = form, key = key, period = period, id = id,
-      label = label_of(what, definition, key), version = 0, tried = false, users = {}, queue = sync.queue() }, Source)
+      label = label_of(what, definition, key), version = 0, tried = false, queue = sync.queue(),
+      users = setmetatable({}, { __mode = "k" }) }, Source) -- else what they are filled from would keep them for ever
     known[id] = found
   end
   return found

@@ -394,6 +394,34 @@ hops: [{ name: h, file: { path: "%s" } }] ]]):format(path), [[
     end
   end)
 
+  it("go with the configuration that had them, and what was built beside them as well", function()
+    local exit = support.gost { "-L", "http+mtcp://127.0.0.1:0" }
+    local list = files.with("some.json", "[]")
+    local function text(i)
+      return ([[
+chains:
+- name: c
+  hops: [{ name: p, file: { path: "%s" },
+    nodes: [{ name: n, addr: "127.0.0.1:%d", connector: http, dialer: mtcp }] }]
+services: [{ name: a, addr: "127.0.0.1:0", handler: { type: http, chain: c, metadata: { readTimeout: %ds } } }]
+]]):format(list, exit.ports[1], 10 + i)
+    end
+    local path = files.with("again.yml", text(0))
+    local gost = support.gost { "--workers", "1", "-C", path }
+    local function round(i)
+      local from = gost:mark()
+      files.write(path, text(i))
+      gost:kill "HUP"
+      gost:wait_log("config reloaded", 10, from)
+      local port = gost:output(from):match "listening on 127.0.0.1:(%d+)"
+      assert.equal(200, get(tonumber(port)))
+    end
+    round(1)
+    local before = gost:fds()
+    for i = 2, 8 do round(i) end
+    becomes(true, function() return gost:fds() <= before + 2 end)
+  end)
+
   it("come from Redis, too, beside those of the file", function()
     local exit = exits()
     local call, port = redis({ "SET", "gost", nodes(exit[1].ports[1]) })
