@@ -1,17 +1,11 @@
-#include "core/route/session.h"
-
 #include "core/base/diag.h"
 #include "core/base/error.h"
-#include "core/net/io.h"
+#include "core/route/session_int.h"
 
-#include <errno.h>
 #include <malloc.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { HANDSHAKE_MS = 15 * 1000, PREREAD_MAX = 1024, TRIM_FROM = 512, TRIM_DELAY_MS = 200 };
+enum { HANDSHAKE_MS = 15 * 1000, TRIM_FROM = 512, TRIM_DELAY_MS = 200 };
 
 static _Thread_local struct gost_list sessions; /* of this worker */
 static _Thread_local size_t session_count, session_peak;
@@ -20,65 +14,6 @@ static _Thread_local uint64_t last_id;
 size_t gost_session_count(void)
 {
     return session_count;
-}
-
-void gost_conn_log(struct gost_conn *c, enum gost_log_level level, const char *fmt, ...)
-{
-    struct gost_session *s = gost_session_of(c);
-    char text[768], peer[GOST_HOSTPORT_MAX];
-    if (!gost_log_on(s->service->logger, level))
-        return;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    gost_sockaddr_format(&c->peer, peer);
-    struct gost_log_field f[] = {
-        GOST_FIELD("kind", "handler"),     GOST_FIELD("service", s->service->name),
-        GOST_FIELD("handler", c->handler), GOST_FIELD("client", peer),
-        GOST_FIELD_INT("sid", c->id),
-    };
-    gost_log_fields(s->service->logger, level, f, 5, "service %s: client %s: %s", s->service->name,
-                    peer, text);
-}
-
-/* The one line that tells what became of a connection. */
-static void log_end(struct gost_session *s, const struct gost_conn_stats *stats)
-{
-    struct gost_conn *c = &s->conn;
-    char peer[GOST_HOSTPORT_MAX];
-    /* A client that leaves or talks nonsense is its own business; the way to a target is ours. */
-    enum gost_log_level level = stats->rc == 0                ? GOST_LOG_INFO
-                                : stats->rc == GOST_ECANCELED ? GOST_LOG_INFO
-                                : c->target && !s->pumping    ? GOST_LOG_ERROR
-                                                              : GOST_LOG_WARN;
-    if (s->quiet || !gost_log_on(s->service->logger, level))
-        return;
-    gost_sockaddr_format(&c->peer, peer);
-    struct gost_log_field f[12];
-    size_t n = 0;
-    f[n++] = GOST_FIELD("kind", "handler");
-    f[n++] = GOST_FIELD("service", s->service->name);
-    f[n++] = GOST_FIELD("handler", c->handler);
-    f[n++] = GOST_FIELD("client", peer);
-    f[n++] = GOST_FIELD_INT("sid", c->id);
-    if (c->target)
-        f[n++] = GOST_FIELD("host", c->target);
-    if (c->route)
-        f[n++] = GOST_FIELD("route", c->route);
-    if (c->sniffed)
-        f[n++] = GOST_FIELD("sniffed", c->sniffed);
-    if (c->client_id)
-        f[n++] = GOST_FIELD("clientID", c->client_id);
-    f[n++] = GOST_FIELD_INT("inputBytes", stats->in);
-    f[n++] = GOST_FIELD_INT("outputBytes", stats->out);
-    f[n++] = GOST_FIELD_NS("duration", stats->duration_ms * 1000000);
-    if (stats->rc != 0)
-        gost_log_fields(s->service->logger, level, f, n, "service %s: client %s: %s",
-                        s->service->name, peer, stats->error);
-    else
-        gost_log_fields(s->service->logger, level, f, n, "%s >< %s", peer,
-                        c->target ? c->target : "-");
 }
 
 /*
@@ -137,7 +72,7 @@ void gost__session_end(struct gost_session *s, int rc, const char *error)
     struct gost_conn_stats stats = {
         .duration_ms = gost_now() - s->conn.started, .rc = rc, .error = rc != 0 ? error : NULL};
     gost_session_bytes(s, &stats.in, &stats.out);
-    log_end(s, &stats);
+    gost__session_log_end(s, &stats);
     if (sv->hooks.close)
         sv->hooks.close(sv->hooks.arg, &s->conn, &stats);
     atomic_fetch_sub_explicit(&sv->stats->current, 1, memory_order_relaxed);
@@ -148,116 +83,12 @@ void gost__session_end(struct gost_session *s, int rc, const char *error)
     session_free(s);
 }
 
-/* The script's word on the first bytes: which handler to use. */
-static int preread(struct gost_session *s, struct gost_handler **handler)
-{
-    struct gost_hooks *h = &s->service->hooks;
-    struct gost_conn *c = &s->conn;
-    const char *name = NULL;
-    char *bytes = malloc(PREREAD_MAX);
-    int rc = bytes ? 1 : gost_fail_code(GOST_ENOMEM);
-    for (size_t have = 0; rc == 1 && have < PREREAD_MAX;) {
-        ssize_t n = gost_io_read(c->client, bytes + have, PREREAD_MAX - have, c->deadline);
-        if (n <= 0) {
-            rc = n == 0 ? GOST_EOF : (int)n;
-            break;
-        }
-        have += (size_t)n;
-        rc = h->preread(h->arg, c, bytes, have, &name);
-        if (rc == 0 || have == PREREAD_MAX)
-            rc = gost_stream_unread(c->client, bytes, have);
-    }
-    free(bytes);
-    if (rc == 0 && name) {
-        *handler = gost__service_handler(s->service, name);
-        if (!*handler)
-            rc = gost_fail(GOST_EHOOK, "preread: the service has no handler \"%s\"", name);
-    }
-    return rc;
-}
-
-/* May the client come in? A refused one hears nothing, and is logged for those who debug. */
-static bool admitted(struct gost_session *s)
-{
-    struct gost_service *sv = s->service;
-    if (sv->admission_count == 0 ||
-        gost_admissions_admit(sv->admission, sv->admission_count, &s->conn.peer) == 1)
-        return true;
-    gost_conn_log(&s->conn, GOST_LOG_DEBUG, "denied by admission");
-    s->quiet = true;
-    return false;
-}
-
-/* Limits on connections; one that is over them hears nothing, and is logged for those who debug. */
-static int within_limits(struct gost_session *s)
-{
-    struct gost_service *sv = s->service;
-    int rc =
-        sv->rate_limit ? gost_rate_limit_take(sv->rate_limit, &s->conn.peer, gost_now(), NULL) : 0;
-    if (rc == 0 && sv->conn_limit)
-        rc = gost_conn_limit_acquire(sv->conn_limit, &s->conn.peer, &s->hold);
-    if (rc == 0 && sv->traffic) {
-        s->traffic = calloc(1, sizeof(*s->traffic));
-        if (!s->traffic)
-            return gost_fail_code(GOST_ENOMEM);
-        gost_traffic_conn_create(s->traffic, sv->traffic, sv->traffic_scope, &s->conn.peer);
-    }
-    if (rc == GOST_ELIMIT) {
-        gost_conn_log(&s->conn, GOST_LOG_DEBUG, "%s", gost_diag_text(rc));
-        s->quiet = true;
-    }
-    return rc;
-}
-
-/* Who is really there stands in a PROXY header, which has to be read first. */
-static int learn_peer(struct gost_conn *c)
-{
-    union gost_sockaddr peer;
-    int rc = gost_io_open(c->client, c->deadline);
-    if (rc == 0 && gost_stream_query(c->client, GOST_QUERY_PEER_ADDR, &peer) == 0) {
-        c->peer = peer;
-        gost_sockaddr_unmap(&c->peer);
-    }
-    return rc;
-}
-
-static int serve(struct gost_session *s)
-{
-    struct gost_hooks *h = &s->service->hooks;
-    struct gost_conn *c = &s->conn;
-    struct gost_handler *handler = s->service->handler;
-    int rc = s->service->listener->proxy_protocol && c->client ? learn_peer(c) : 0;
-    if (rc != 0)
-        return gost_fail_at(rc, "handshake");
-    if (!admitted(s))
-        return 0;
-    rc = within_limits(s);
-    if (rc != 0)
-        return rc;
-    rc = h->accept ? h->accept(h->arg, c) : 0;
-    if (rc == -ECONNRESET) {
-        gost_stream_reset(c->client);
-        c->client = NULL;
-    }
-    if (rc != 0)
-        return gost_fail_at(rc, "accept");
-    rc = c->client ? gost_io_open(c->client, c->deadline) : 0;
-    if (rc != 0)
-        return gost_fail_at(rc, "handshake");
-    if (h->preread && c->client)
-        rc = preread(s, &handler);
-    if (rc != 0)
-        return rc;
-    c->handler = handler->kind->name;
-    return handler->kind->serve(handler, c);
-}
-
 static void session_main(void *arg)
 {
     struct gost_session *s = arg;
     gost_fiber_self()->conn = &s->conn;
     s->fiber = gost_fiber_self();
-    int rc = serve(s);
+    int rc = gost__session_serve(s);
     if (rc == GOST_EOF && !s->conn.target)
         rc = 0; /* the client left before it asked for anything */
     s->fiber = NULL;

@@ -1,6 +1,6 @@
 /**
- * What the files of a session share. Operations are those of gost_conn_ops (core/proto/conn.h), where they
- * are described.
+ * What the files of a session share. Operations are those of gost_conn_ops (core/proto/conn.h), where
+ * they are described.
  */
 #ifndef GOST_ROUTE_SESSION_INT_H
 #define GOST_ROUTE_SESSION_INT_H
@@ -8,7 +8,7 @@
 #include "core/route/end.h"
 #include "core/route/session.h"
 
-/** Put a copy of a text in place of another. @param text  NULL or "" for none. @return 0 or GOST_ENOMEM */
+/** Put a copy of a text in place of another. @param text  NULL or "": none. @return 0 or GOST_ENOMEM */
 int gost__session_set_text(char **slot, const char *text);
 
 /**
@@ -19,6 +19,15 @@ int gost__session_set_text(char **slot, const char *text);
  */
 int gost__session_dial_request(struct gost_conn *c, const struct gost_request *request,
                                const struct gost__end *up);
+
+/**
+ * Let the client in, or not, and have a handler serve it. Suspends.
+ * @return 0 or a negative code with diag; a client that is not admitted hears nothing, which is 0
+ */
+int gost__session_serve(struct gost_session *s);
+
+/** The one line that tells what became of a connection. */
+void gost__session_log_end(struct gost_session *s, const struct gost_conn_stats *stats);
 
 /* session_auth.c */
 bool gost__session_needs_auth(struct gost_conn *c);
