@@ -159,18 +159,27 @@ end
 
 describe("A script", function()
   local restore, core
+
+  local function forget_modules()
+    for name in pairs(package.loaded) do
+      if name == "gost.objects" or name == "gost.services" or name:find "^gost%.build" then
+        package.loaded[name] = nil
+      end
+    end
+  end
+
   setup(function()
     library.load()
     require("gost.schema").use(library.components)
     restore = library.everything_implemented()
     core = package.loaded["gost.core"]
     package.loaded["gost.core"] = {} -- nothing of it is needed to make objects
-    for _, name in ipairs { "gost.objects", "gost.services", "gost.build" } do package.loaded[name] = nil end
+    forget_modules()
   end)
   teardown(function()
     restore()
     package.loaded["gost.core"] = core
-    for _, name in ipairs { "gost.objects", "gost.services", "gost.build" } do package.loaded[name] = nil end
+    forget_modules()
     require("gost.schema").use(nil)
   end)
 
