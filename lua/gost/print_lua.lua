@@ -5,30 +5,23 @@
 ---written as one.
 local duration = require "gost.duration"
 local components = require "gost.schema.components"
+local lua_tree = require "gost.lua_tree"
 local schema = require "gost.schema"
 local scheme = require "gost.scheme"
 local url = require "gost.url"
 local values = require "gost.schema.values"
 
-local print_lua = {}
+local add, code, render = lua_tree.add, lua_tree.code, lua_tree.render
+local KEYWORDS, string_literal = lua_tree.KEYWORDS, lua_tree.string_literal
 
-local KEYWORDS = {}
-for word in ([[and break do else elseif end false for function goto if in local nil not or repeat
-  return then true until while gost]]):gmatch "%S+" do
-  KEYWORDS[word] = true
-end
+local print_lua = {}
 
 ---A function has room for 200 locals.
 local LOCALS_MAX = 150
-local WIDTH = 100
 
 ---@param key string  camelCase
 local function snake(key)
   return (key:gsub("(%l)(%u)", "%1_%2"):lower())
-end
-
-local function string_literal(text)
-  return (("%q"):format(text):gsub("\\\n", "\\n"):gsub("\r", "\\r"):gsub("\0", "\\0"))
 end
 
 ---@class gost.LuaPrinter
@@ -36,44 +29,6 @@ end
 ---@field lines string[]
 local Printer = {}
 Printer.__index = Printer
-
-local function key_literal(key)
-  if key:match "^[%a_][%w_]*$" and not KEYWORDS[key] then return key end
-  return "[" .. string_literal(key) .. "]"
-end
-
--- a tree of what to write: strings are code, tables are { key = …, value = … } items ----
-
-local function code(value)
-  if type(value) == "string" then return string_literal(value) end
-  if math.type(value) == "float" and value == math.floor(value) and math.abs(value) < 1e15 then
-    return ("%d"):format(math.tointeger(value))
-  end
-  return tostring(value)
-end
-
-local function add(items, key, value)
-  if value == nil then return end
-  items[#items + 1] = { key = key, value = value }
-end
-
----One line if it fits.
-local function render(tree, indent)
-  if type(tree) == "string" then return tree end
-  local open, close = (tree.open or "") .. "{", "}"
-  if #tree == 0 then return open .. close end
-  local parts, width, flat = {}, #indent, true
-  for i, item in ipairs(tree) do
-    local text = render(item.value, indent .. "  ")
-    if item.key then text = key_literal(item.key) .. " = " .. text end
-    parts[i] = text
-    width = width + #text + 2
-    flat = flat and not text:find("\n", 1, true)
-  end
-  if flat and width < WIDTH and not tree.tall then return open .. " " .. table.concat(parts, ", ") .. " " .. close end
-  for i, text in ipairs(parts) do parts[i] = indent .. "  " .. text .. ",\n" end
-  return open .. "\n" .. table.concat(parts) .. indent .. close
-end
 
 -- values ------------------------------------------------------------------------------
 
