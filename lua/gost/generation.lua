@@ -49,7 +49,7 @@ end
 
 ---What the core refuses, without the line of this program that asked for it.
 local function plain(message)
-  return (tostring(message):gsub("^[^\n]-gost/build%.lua:%d+: ", ""))
+  return (tostring(message):gsub("^[^\n]-gost/build/%a+%.lua:%d+: ", ""))
 end
 
 ---@param configuration table
