@@ -295,7 +295,7 @@ bool gost__tunnels_choose(struct gost_tunnels *t, const uint8_t *tunnel, bool ud
 }
 
 int gost__tunnels_open_on(struct gost_tunnels *t, const uint8_t *tunnel, const uint8_t *connector,
-                          struct gost_stream **out)
+                          const void *first, size_t n, struct gost_stream **out)
 {
     pthread_mutex_lock(&lock);
     struct gost__tunnel_carrier *k = look_up_connector(t, tunnel, connector);
@@ -303,7 +303,7 @@ int gost__tunnels_open_on(struct gost_tunnels *t, const uint8_t *tunnel, const u
     /* It is this thread that would free it. */
     if (!k || k->worker != gost_worker_self() || !k->mux)
         return gost_fail(GOST_ENONODE, "the client has just left");
-    return gost_mux_open(k->mux, out);
+    return gost_mux_open_with(k->mux, first, n, out);
 }
 
 char *gost_tunnel_endpoint(const uint8_t id[GOST_UUID_BYTES], char out[GOST_TUNNEL_ENDPOINT])

@@ -49,9 +49,12 @@ struct gost__tunnel_choice {
 bool gost__tunnels_choose(struct gost_tunnels *t, const uint8_t *tunnel, bool udp,
                           struct gost__tunnel_choice *out);
 
-/** Open a stream on a session of this worker. @return 0, GOST_ENONODE or another negative code */
+/**
+ * Open a stream on a session of this worker that begins with these bytes.
+ * @return 0, GOST_ENONODE or another negative code
+ */
 int gost__tunnels_open_on(struct gost_tunnels *t, const uint8_t *tunnel, const uint8_t *connector,
-                          struct gost_stream **out);
+                          const void *first, size_t n, struct gost_stream **out);
 
 /** Is that connector alive, on any worker? */
 bool gost__tunnels_has(struct gost_tunnels *t, const uint8_t *tunnel, const uint8_t *connector);

@@ -46,14 +46,7 @@ static size_t announce(uint8_t *buf, size_t cap, const struct gost_tunnel_visit 
 static int errand_open(struct gost_far_ask *ask, struct gost_stream **out)
 {
     struct errand *e = gost_container_of(ask, struct errand, ask);
-    int rc = gost__tunnels_open_on(e->tunnels, e->tunnel, e->connector, out);
-    if (rc != 0)
-        return rc;
-    if (gost_stream_write(*out, e->announcement, e->len) == (ssize_t)e->len)
-        return 0;
-    gost_stream_close(*out);
-    *out = NULL;
-    return gost_fail(GOST_ELIMIT, "the tunnel's connection is congested");
+    return gost__tunnels_open_on(e->tunnels, e->tunnel, e->connector, e->announcement, e->len, out);
 }
 
 static void errand_drop(struct gost_far_ask *ask)
