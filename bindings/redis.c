@@ -100,7 +100,11 @@ static void on_free(void *object)
     (void)object; /* Lua's collector does */
 }
 
-static redisReplyObjectFunctions functions = {on_string, on_array, on_integer, on_nil, on_free};
+static redisReplyObjectFunctions functions = {.createString = on_string,
+                                              .createArray = on_array,
+                                              .createInteger = on_integer,
+                                              .createNil = on_nil,
+                                              .freeObject = on_free};
 
 /* --- the reader ------------------------------------------------------------------------------- */
 

@@ -214,7 +214,7 @@ static void run(void *arg)
     struct gost_node *n = p->node; /* the reference that on_timer took */
     uint64_t deadline = gost_deadline_in(p->s->timeout > 0 ? p->s->timeout : 10 * 1000);
     int rc = p->s->type == PROBE_BY_COMMAND ? try_command(p, deadline) : try_connection(p, deadline);
-    if (rc != GOST_ECANCELED) {
+    if (!gost_fiber_is_canceled()) {
         judge(p, rc);
         gost_timer_start(&p->timer,
                          gost_deadline_in(p->s->interval > 0 ? p->s->interval : 30 * 1000));
