@@ -83,6 +83,8 @@ end
 ---@field package queue table  who waits for the first try
 ---@field package fiber? gost.Fiber
 ---@field package client? gost.RedisClient
+---@field package reading? boolean
+---@field package asked? boolean
 local Source = {}
 Source.__index = Source
 
@@ -145,17 +147,13 @@ function Source:fail(message)
   shared:set(self.id .. ":tried", true)
 end
 
----Read it now. Suspends.
-function Source:read()
-  if self.reading then return end
-  self.reading = true
+local function read_once(self)
   local ok, text, message = pcall(readers[self.what], self.definition, self)
   if not ok then text, message = nil, tostring(text) end
   if text and self.check then
     local wrong = self.check(text, self.label)
     if wrong then text, message = nil, wrong end
   end
-  self.reading = false
   if not text then self:fail((message or "nothing came"):gsub("^" .. self.label:gsub("%p", "%%%0") .. ": ", ""))
   elseif self.problem then
     self.problem = nil
@@ -165,6 +163,18 @@ function Source:read()
   local again = text and not changed and self:has_names()
   if again then self:announce() end
   if changed or again or not self.tried then self:deliver() end
+end
+
+---Read it now; once more, if somebody asks meanwhile for what has changed since. Suspends.
+function Source:read()
+  self.asked = true
+  if self.reading then return end
+  self.reading = true
+  while self.asked do
+    self.asked = false
+    read_once(self)
+  end
+  self.reading = false
 end
 
 ---Take what another worker has read.

@@ -1,5 +1,6 @@
 ---Lists of policies in files, in Redis and on web servers: read before a service starts, and read again.
 
+local socket = require "socket"
 local support = require "spec.support"
 local client = require "spec.support.client"
 local files = support.files
@@ -24,7 +25,7 @@ services:
 - name: web
   addr: 127.0.0.1:0
 %s
-%s]]):format(fields or "  handler: { type: http }", lists), { ext = "yml", args = args })
+%s]]):format(fields or "  handler: { type: http }", lists), { ext = "yml", args = args, listeners = options.listeners })
 end
 
 local function becomes(expected, fn)
@@ -157,6 +158,31 @@ services: [{ name: a, addr: "127.0.0.1:0", bypass: b, handler: { type: http } }]
     gost:wait_log "what was read last stays in force"
     assert.equal(200, get(gost.ports[1], "ann:b"))
   end)
+end)
+
+it("SIGHUP while a source is being read has it read once more", function()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  server:settimeout(support.scaled(10))
+  local function asked()
+    local c = client.of(assert(server:accept()))
+    c:read_head()
+    return function(text)
+      c:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(#text, text)):close()
+    end
+  end
+  local gost = start(([[authers: [{ name: a, http: { url: "http://127.0.0.1:%d/" } }] ]]):format(
+    select(2, server:getsockname())), AUTHED, { listeners = 0 })
+  asked() "ann a\n"
+  gost:wait_listening(1)
+  gost:kill "HUP"
+  local answer = asked()
+  local seen = gost:mark()
+  gost:kill "HUP"
+  gost:wait_log("config reloaded", 10, seen)
+  answer "ann b\n"
+  asked() "ann c\n"
+  becomes(200, function() return get(gost.ports[1], "ann:c") end)
+  server:close()
 end)
 
 it("Names of an admission are looked up; one that cannot be is told once and stops nothing", function()
