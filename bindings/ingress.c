@@ -1,26 +1,13 @@
 /* gost.Ingress: which tunnel a host name leads to. */
 #include "bindings/lib.h"
 #include "bindings/route.h"
+#include "bindings/script.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/policy/ingress.h"
-#include "core/runtime/fiber.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* A Lua function that is asked for what no rule says. */
-struct script {
-    int ref;
-};
-
-static void script_drop(void *arg)
-{
-    struct script *s = arg;
-    gostL_unref(s->ref);
-    free(s);
-}
 
 static int read_endpoint(lua_State *L, struct gost_endpoint *out)
 {
@@ -36,15 +23,7 @@ static int read_endpoint(lua_State *L, struct gost_endpoint *out)
 /* fn(conn, host) -> "UUID" | "$UUID" | nil */
 static int script_ask(void *arg, const char *host, struct gost_endpoint *out)
 {
-    struct script *s = arg;
-    struct gost_fiber *f = gost_fiber_self();
-    lua_State *L = gostL_thread();
-    luaL_checkstack(L, 8, "ingress");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
-    if (f && f->conn)
-        gostL_push_conn(L, f->conn);
-    else
-        lua_pushnil(L);
+    lua_State *L = gostL_script_begin(arg);
     lua_pushstring(L, host);
     int rc = gostL_call(L, 2, 1, "ingress", &gostL_default_budget);
     if (rc != 0)
@@ -57,14 +36,9 @@ static int script_ask(void *arg, const char *host, struct gost_endpoint *out)
 static void take_script(lua_State *L, struct gost_ingress *i)
 {
     if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
-        struct script *s = malloc(sizeof(*s));
-        if (!s)
-            luaL_error(L, "not enough memory");
-        lua_pushvalue(L, -1);
-        s->ref = gostL_ref(L);
-        i->hook_arg = s;
+        i->hook_arg = gostL_script_new(L, -1);
         i->hook = script_ask;
-        i->hook_drop = script_drop;
+        i->hook_drop = gostL_script_drop;
     }
     lua_pop(L, 1);
 }

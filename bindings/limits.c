@@ -1,14 +1,13 @@
 /* gost.Traffic, gost.ConnLimit, gost.RateLimit: limiters for services. */
 #include "bindings/lib.h"
+#include "bindings/script.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/policy/conn_limit.h"
 #include "core/policy/rate_limit.h"
 #include "core/policy/traffic.h"
-#include "core/runtime/fiber.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Add the rules of field "limits"; raises on a bad one. */
@@ -42,42 +41,6 @@ static int add_rate(void *o, const char *rule, size_t n)
     return gost_rate_limit_add(o, rule, n);
 }
 
-/* A Lua function that a limiter asks. */
-struct script {
-    int ref;
-};
-
-static struct script *script_new(lua_State *L, int index)
-{
-    struct script *s = malloc(sizeof(*s));
-    if (!s)
-        luaL_error(L, "not enough memory");
-    lua_pushvalue(L, index);
-    s->ref = gostL_ref(L);
-    return s;
-}
-
-static void script_drop(void *arg)
-{
-    struct script *s = arg;
-    gostL_unref(s->ref);
-    free(s);
-}
-
-/* Push the function and the connection that is being served (or nil). */
-static lua_State *script_begin(struct script *s)
-{
-    struct gost_fiber *f = gost_fiber_self();
-    lua_State *L = gostL_thread();
-    luaL_checkstack(L, 8, "limiter");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
-    if (f && f->conn)
-        gostL_push_conn(L, f->conn);
-    else
-        lua_pushnil(L);
-    return L;
-}
-
 /* fn(conn, scope) -> bytes per second in, out */
 static uint64_t rate_at(lua_State *L, int index)
 {
@@ -87,7 +50,7 @@ static uint64_t rate_at(lua_State *L, int index)
 
 static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
 {
-    lua_State *L = script_begin(arg);
+    lua_State *L = gostL_script_begin(arg);
     lua_pushstring(L, scope == GOST_SCOPE_SERVICE ? "service"
                       : scope == GOST_SCOPE_CONN  ? "conn"
                                                   : "client");
@@ -99,20 +62,20 @@ static void traffic_hook(void *arg, unsigned scope, uint64_t rate[2])
 }
 
 /* Field "fn" as a script, or NULL. */
-static struct script *take_script(lua_State *L)
+static struct gostL_script *take_script(lua_State *L)
 {
     bool given = lua_getfield(L, 1, "fn") == LUA_TFUNCTION;
-    struct script *s = given ? script_new(L, -1) : NULL;
+    struct gostL_script *s = given ? gostL_script_new(L, -1) : NULL;
     lua_pop(L, 1);
     return s;
 }
 
 /* fn(conn, ip) -> how many or how much, of the client and in all; two numbers are on the stack then */
-static int ask_both(struct script *s, const union gost_sockaddr *peer, const char *what,
+static int ask_both(struct gostL_script *s, const union gost_sockaddr *peer, const char *what,
                     double out[2])
 {
     char host[GOST_HOSTPORT_MAX] = "";
-    lua_State *L = script_begin(s);
+    lua_State *L = gostL_script_begin(s);
     if (peer)
         gost_sockaddr_host(peer, host);
     lua_pushstring(L, host);
@@ -160,7 +123,7 @@ static int l_traffic(lua_State *L)
     add_rules(L, add_traffic, t);
     if ((t->hook_arg = take_script(L))) {
         t->hook = traffic_hook;
-        t->hook_drop = script_drop;
+        t->hook_drop = gostL_script_drop;
     }
     return 1;
 }
@@ -178,7 +141,7 @@ static int l_conns(lua_State *L)
     add_rules(L, add_conns, c);
     if ((c->hook_arg = take_script(L))) {
         c->hook = conns_hook;
-        c->hook_drop = script_drop;
+        c->hook_drop = gostL_script_drop;
         if ((rc = gost_conn_limit_hooked(c)) != 0)
             return luaL_error(L, "climiter: %s", gost_diag_text(rc));
     }
@@ -198,7 +161,7 @@ static int l_rate(lua_State *L)
     add_rules(L, add_rate, r);
     if ((r->hook_arg = take_script(L))) {
         r->hook = rate_hook;
-        r->hook_drop = script_drop;
+        r->hook_drop = gostL_script_drop;
         if ((rc = gost_rate_limit_hooked(r)) != 0)
             return luaL_error(L, "rlimiter: %s", gost_diag_text(rc));
     }

@@ -1,6 +1,7 @@
 /* gost.Bypass, gost.Admission, gost.Auther, gost.Hosts: policies from lists and Lua functions. */
 #include "bindings/lib.h"
 #include "bindings/route.h"
+#include "bindings/script.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
@@ -8,47 +9,9 @@
 #include "core/policy/auth.h"
 #include "core/policy/bypass.h"
 #include "core/policy/hosts.h"
-#include "core/runtime/fiber.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A Lua function that a policy asks. */
-struct script {
-    int ref;
-};
-
-static struct script *script_new(lua_State *L, int index)
-{
-    struct script *s = malloc(sizeof(*s));
-    if (!s)
-        luaL_error(L, "not enough memory");
-    lua_pushvalue(L, index);
-    s->ref = gostL_ref(L);
-    return s;
-}
-
-static void script_drop(void *arg)
-{
-    struct script *s = arg;
-    gostL_unref(s->ref);
-    free(s);
-}
-
-/* Push the function and the connection that is being served (or nil). */
-static lua_State *script_begin(struct script *s)
-{
-    lua_State *L = gostL_thread();
-    struct gost_fiber *f = gost_fiber_self();
-    luaL_checkstack(L, 8, "policy");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
-    if (f && f->conn)
-        gostL_push_conn(L, f->conn);
-    else
-        lua_pushnil(L);
-    return L;
-}
 
 /* Call, and turn the answer into 1, 0 or a negative code. */
 static int script_verdict(lua_State *L, int nargs, const char *what)
@@ -86,7 +49,7 @@ static void add_patterns(lua_State *L, const char *key, int (*add)(void *o, cons
 static int bypass_hook(void *arg, const struct gost_addr *addr, const char *network)
 {
     char text[GOST_HOSTPORT_MAX];
-    lua_State *L = script_begin(arg);
+    lua_State *L = gostL_script_begin(arg);
     lua_pushstring(L, gost_addr_format(addr, text));
     lua_pushstring(L, network);
     return script_verdict(L, 3, "bypass");
@@ -110,9 +73,9 @@ static int l_bypass(lua_State *L)
     *box = b;
     add_patterns(L, "matchers", add_bypass, b);
     if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
-        b->hook_arg = script_new(L, -1);
+        b->hook_arg = gostL_script_new(L, -1);
         b->hook = bypass_hook;
-        b->hook_drop = script_drop;
+        b->hook_drop = gostL_script_drop;
     }
     lua_pop(L, 1);
     return 1;
@@ -144,7 +107,7 @@ static int bypass_gc(lua_State *L)
 static int admission_hook(void *arg, const union gost_sockaddr *client)
 {
     char text[GOST_HOSTPORT_MAX];
-    lua_State *L = script_begin(arg);
+    lua_State *L = gostL_script_begin(arg);
     lua_pushstring(L, gost_sockaddr_format(client, text));
     return script_verdict(L, 2, "admission");
 }
@@ -167,9 +130,9 @@ static int l_admission(lua_State *L)
     *box = a;
     add_patterns(L, "matchers", add_admission, a);
     if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
-        a->hook_arg = script_new(L, -1);
+        a->hook_arg = gostL_script_new(L, -1);
         a->hook = admission_hook;
-        a->hook_drop = script_drop;
+        a->hook_drop = gostL_script_drop;
     }
     lua_pop(L, 1);
     return 1;
@@ -188,7 +151,7 @@ static int admission_gc(lua_State *L)
 /* fn(conn, user, password, scheme) -> id | true | nil */
 static int auther_hook(void *arg, const struct gost_cred *cred, char *id)
 {
-    lua_State *L = script_begin(arg);
+    lua_State *L = gostL_script_begin(arg);
     lua_pushlstring(L, cred->user, cred->user_len);
     lua_pushlstring(L, cred->password, cred->password_len);
     lua_pushstring(L, cred->scheme);
@@ -237,9 +200,9 @@ static int l_auther(lua_State *L)
     if (lines && (rc = gost_auther_load(a, lines, strlen(lines))) != 0)
         return luaL_error(L, "auther: %s", gost_diag_text(rc));
     if (lua_getfield(L, 1, "fn") == LUA_TFUNCTION) {
-        a->hook_arg = script_new(L, -1);
+        a->hook_arg = gostL_script_new(L, -1);
         a->hook = auther_hook;
-        a->hook_drop = script_drop;
+        a->hook_drop = gostL_script_drop;
     }
     lua_pop(L, 1);
     return 1;

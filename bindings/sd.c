@@ -1,25 +1,14 @@
 /* gost.Sd: which host carries which tunnel, as a function says. */
 #include "bindings/lib.h"
 #include "bindings/route.h"
+#include "bindings/script.h"
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/policy/sd.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct script {
-    int ref;
-};
-
-static void script_drop(void *arg)
-{
-    struct script *s = arg;
-    gostL_unref(s->ref);
-    free(s);
-}
 
 static void set_uuid(lua_State *L, const char *key, const uint8_t *id)
 {
@@ -60,10 +49,7 @@ static int call(lua_State *L)
 static int script_tell(void *arg, enum gost_sd_word word, const struct gost_sd_record *r)
 {
     static const char *const words[] = {"register", "renew", "deregister", "deregister"};
-    struct script *s = arg;
-    lua_State *L = gostL_thread();
-    luaL_checkstack(L, 10, "sd");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+    lua_State *L = gostL_script_push(arg);
     lua_pushstring(L, words[word]);
     push_record(L, r);
     int rc = call(L);
@@ -125,12 +111,9 @@ static int read_records(lua_State *L, const uint8_t *tunnel, struct gost_sd_reco
 
 static int script_find(void *arg, const uint8_t *tunnel, struct gost_sd_record *out, size_t max)
 {
-    struct script *s = arg;
     char text[GOST_UUID_TEXT];
-    lua_State *L = gostL_thread();
-    int top = lua_gettop(L);
-    luaL_checkstack(L, 12, "sd");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+    lua_State *L = gostL_script_push(arg);
+    int top = lua_gettop(L) - 1;
     lua_pushliteral(L, "get");
     lua_pushstring(L, gost_uuid_format(tunnel, text));
     int rc = call(L);
@@ -141,23 +124,20 @@ static int script_find(void *arg, const uint8_t *tunnel, struct gost_sd_record *
 }
 
 static const struct gost_sd_ops script_ops = {
-    .tell = script_tell, .find = script_find, .drop = script_drop};
+    .tell = script_tell, .find = script_find, .drop = gostL_script_drop};
 
 /* core.sd(fn) -> Sd. fn(word, record), or fn("get", UUID of a tunnel) -> records */
 static int l_sd(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     void **box = gostL_box(L, GOSTL_SD);
-    struct script *s = malloc(sizeof(*s));
+    struct gostL_script *s = gostL_script_new(L, 1);
     struct gost_sd *sd;
-    if (!s || gost_sd_new(&script_ops, s, &sd) != 0) {
-        free(s);
+    if (gost_sd_new(&script_ops, s, &sd) != 0) {
+        gostL_script_drop(s);
         return luaL_error(L, "not enough memory");
     }
     *box = sd;
-    s->ref = LUA_NOREF;
-    lua_pushvalue(L, 1);
-    s->ref = gostL_ref(L);
     return 1;
 }
 

@@ -3,12 +3,11 @@
  */
 #include "core/base/diag.h"
 #include "core/base/error.h"
-#include "core/net/io.h"
-#include "core/runtime/loop.h"
 #include "core/transport/kinds.h"
 #include "core/transport/mux_kind.h"
 #include "core/transport/tcp.h"
 #include "core/transport/tls.h"
+#include "core/transport/tls_dial.h"
 
 #include <stddef.h>
 
@@ -52,17 +51,12 @@ const struct gost_listener_kind gost__mtls_listener = {
 /* --- dialing ------------------------------------------------------------------------------ */
 
 struct mtls_dialer_settings {
-    struct gost_keepalive keepalive;
-    int64_t handshake_timeout;
+    struct gost_tls_dialing tls;
     struct gost_mux_options mux;
 };
 
 static const struct gost_option dialer_options[] = {
-    GOST_KEEPALIVE_OPTIONS(struct mtls_dialer_settings, keepalive),
-    {.key = "handshakeTimeout",
-     .type = GOST_OPT_DURATION,
-     .offset = offsetof(struct mtls_dialer_settings, handshake_timeout),
-     .help = "how long the TLS handshake may take"},
+    GOST_TLS_DIAL_OPTIONS(struct mtls_dialer_settings, tls),
     GOST_MUX_OPTIONS(struct mtls_dialer_settings, mux, "1", NULL),
     GOST_OPTION_END,
 };
@@ -71,22 +65,7 @@ static int mtls_connect(struct gost_dialer *d, struct gost_carrier *carrier, uin
                         struct gost_stream **out)
 {
     const struct mtls_dialer_settings *s = d->settings;
-    struct gost_stream *io = NULL;
-    int rc = carrier->open(carrier, deadline, &io);
-    if (rc != 0)
-        return rc;
-    gost__tcp_keepalive(io, &s->keepalive);
-    if (s->handshake_timeout > 0)
-        deadline = gost_deadline_min(deadline, gost_deadline_in(s->handshake_timeout));
-    rc = gost_tls_client(d->tls, d->server_name ? d->server_name : carrier->host, &io);
-    if (rc == 0)
-        rc = gost_io_open(io, deadline);
-    if (rc != 0) {
-        gost_stream_close(io);
-        return rc;
-    }
-    *out = io;
-    return 0;
+    return gost__tls_dial(d, &s->tls, carrier, deadline, out);
 }
 
 static int mtls_dialer_init(struct gost_dialer *d)

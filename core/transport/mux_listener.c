@@ -139,12 +139,7 @@ int gost__mux_listener_init(struct gost_listener *l, const struct gost_mux_optio
 
 int gost__mux_listener_start(struct gost_listener *l)
 {
-    l->acceptor.on_accept = on_accept;
-    l->acceptor.user = l;
-    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
-    if (rc == 0)
-        l->addr = l->acceptor.addr;
-    return rc;
+    return gost__listener_accept(l, on_accept);
 }
 
 void gost__mux_listener_stop(struct gost_listener *l)

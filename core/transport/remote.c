@@ -298,12 +298,7 @@ static int start_local(struct gost_listener *l)
 {
     if (l->kind->packets)
         return start_local_packets(l);
-    l->acceptor.on_accept = on_accept;
-    l->acceptor.user = l;
-    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
-    if (rc == 0)
-        l->addr = l->acceptor.addr;
-    return rc;
+    return gost__listener_accept(l, on_accept);
 }
 
 const struct gost_listener_kind gost__rtcp_listener = {

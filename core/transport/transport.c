@@ -60,6 +60,8 @@ void gost_listener_delete(struct gost_listener *l)
     free(l);
 }
 
+enum { BACKLOG = 4096 };
+
 static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr *peer)
 {
     struct gost_listener *l = a->user;
@@ -77,14 +79,29 @@ static void on_accept(struct gost_acceptor *a, int fd, const union gost_sockaddr
     l->on_stream(l, &s, peer);
 }
 
-int gost__listener_listen(struct gost_listener *l)
+int gost__listener_accept(struct gost_listener *l, gost__accept_fn *accept)
 {
-    l->acceptor.on_accept = on_accept;
+    l->acceptor.on_accept = accept;
     l->acceptor.user = l;
-    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, 4096);
+    int rc = gost_acceptor_listen(&l->acceptor, &l->addr, &l->socket, BACKLOG);
     if (rc == 0)
         l->addr = l->acceptor.addr;
     return rc;
+}
+
+int gost__listener_listen(struct gost_listener *l)
+{
+    return gost__listener_accept(l, on_accept);
+}
+
+bool gost__listener_wants(const struct gost_listener *l, const union gost_sockaddr *bound)
+{
+    union gost_sockaddr wanted = l->addr;
+    if (wanted.sa.sa_family == AF_INET && wanted.v4.sin_port == 0)
+        wanted.v4.sin_port = bound->v4.sin_port;
+    else if (wanted.sa.sa_family == AF_INET6 && wanted.v6.sin6_port == 0)
+        wanted.v6.sin6_port = bound->v6.sin6_port;
+    return gost_sockaddr_equal(&wanted, bound);
 }
 
 void gost__listener_close(struct gost_listener *l)
@@ -109,17 +126,11 @@ int gost_listener_inherit(struct gost_listener *l, struct gost_listener *old)
     const char *ours = l->netns ? l->netns : "", *theirs = old->netns ? old->netns : "";
     if (strcmp(ours, theirs) != 0)
         return GOST_ENOTSUP;
-    bool any_port = gost_sockaddr_port(&l->addr) == 0 && l->addr.sa.sa_family != AF_UNIX;
-    union gost_sockaddr wanted = l->addr;
     if (!l->listening && old->listening && l->kind == old->kind && l->kind->inherit)
         return l->kind->inherit(l, old);
     if (l->listening || !old->listening || l->kind->stop || old->kind->stop)
         return GOST_ENOTSUP;
-    if (any_port && wanted.sa.sa_family == AF_INET)
-        wanted.v4.sin_port = old->addr.v4.sin_port;
-    else if (any_port)
-        wanted.v6.sin6_port = old->addr.v6.sin6_port;
-    if (!gost_sockaddr_equal(&wanted, &old->addr))
+    if (!gost__listener_wants(l, &old->addr))
         return GOST_ENOTSUP;
     int fd = gost_acceptor_release(&old->acceptor);
     old->listening = false;

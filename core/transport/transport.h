@@ -101,6 +101,14 @@ void gost_listener_stop(struct gost_listener *l);
 int gost__listener_listen(struct gost_listener *l);
 void gost__listener_close(struct gost_listener *l);
 
+typedef void gost__accept_fn(struct gost_acceptor *a, int fd, const union gost_sockaddr *peer);
+
+/** The same for kinds that take accepted sockets themselves; the acceptor's `user` is the listener. */
+int gost__listener_accept(struct gost_listener *l, gost__accept_fn *accept);
+
+/** Is a socket bound there what it wants? Port 0 wants any. */
+bool gost__listener_wants(const struct gost_listener *l, const union gost_sockaddr *bound);
+
 /* --- dialing ------------------------------------------------------------------------------ */
 
 /** How a dialer gets a raw connection to its node: directly, or through the nodes before it. */

@@ -109,10 +109,7 @@ static void udp_stop(struct gost_listener *l)
 static int udp_inherit(struct gost_listener *l, struct gost_listener *old)
 {
     struct gost_udp_sessions *u = old->state;
-    union gost_sockaddr wanted = l->addr;
-    if (gost_sockaddr_port(&wanted) == 0) /* the same place in both families' structs */
-        wanted.v4.sin_port = u->addr.v4.sin_port;
-    if (!gost_sockaddr_equal(&wanted, &u->addr))
+    if (!gost__listener_wants(l, &u->addr))
         return GOST_ENOTSUP;
     old->state = NULL;
     old->listening = false;
